@@ -1,0 +1,1 @@
+"""Values and contracts; imports nothing else of luthier."""
