@@ -1,0 +1,1 @@
+"""Searchers, which propose grants, and pruners, which stop trials inside one. Both by name through `registry`."""
