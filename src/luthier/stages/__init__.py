@@ -1,0 +1,1 @@
+"""Stages: what turns settings into measurements and artifacts. `luthier.stages.check` checks one of your own."""

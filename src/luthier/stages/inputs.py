@@ -1,0 +1,104 @@
+"""Columns of a dataset as scikit-learn takes them.
+
+A single column of text becomes a 1-D array of objects, numbers a 2-D array of float64, and a mixture a polars
+DataFrame, whose columns a ColumnTransformer picks by name (pandas isn't needed). Knows nothing of labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from luthier.core.dataset import Dataset
+from luthier.core.errors import DataError, nearest_listed
+
+
+class Form(StrEnum):
+    """What an estimator is given.
+
+    TEXT     one column of texts: (n,) objects
+    NUMBERS  (n, d) float64; a column that holds a vector a row counts for several
+    TABLE    a polars DataFrame of n rows
+    """
+
+    TEXT = "text"
+    NUMBERS = "numbers"
+    TABLE = "table"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Which columns go in, and as what: settled by the rows to learn from, kept for the rows to predict.
+
+    `texts` are those that held texts: where new rows happen to hold only numbers in one, they are texts still.
+    """
+
+    columns: tuple[str, ...]
+    form: Form
+    texts: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(dataset: Dataset, columns: Sequence[str] | None = None) -> Inputs:
+        """The stated `columns`, or all without a role; raises DataError where one is missing or there is none."""
+        chosen = dataset.inputs if columns is None else tuple(columns)
+        _check_present(dataset, chosen)
+        if not chosen:
+            raise DataError("there is no input column: all columns have a role; name the inputs with `inputs`")
+        numeric = [_is_numeric(dataset[name]) for name in chosen]
+        if all(numeric):
+            return Inputs(chosen, Form.NUMBERS)
+        texts = tuple(name for name in chosen if dataset[name].dtype == object)
+        return Inputs(chosen, Form.TEXT if len(chosen) == 1 else Form.TABLE, texts)
+
+    def take(self, dataset: Dataset) -> Any:
+        """The inputs of `dataset`; raises DataError naming a column that is missing or no longer numeric."""
+        _check_present(dataset, self.columns)
+        if self.form is Form.TEXT:
+            return self._column(dataset, self.columns[0]).astype(object)
+        if self.form is Form.TABLE:
+            import polars as pl
+
+            return pl.DataFrame({name: _plain(self._column(dataset, name)) for name in self.columns}, strict=False)
+        for name in self.columns:
+            if not _is_numeric(dataset[name]):
+                raise DataError(
+                    f"the column '{name}' must hold numbers, as it did in training, but holds "
+                    f"{dataset[name].dtype}; read it as numbers, or train with it as text"
+                )
+        rows = len(dataset)
+        return np.hstack([dataset[name].reshape(rows, -1).astype(np.float64) for name in self.columns])
+
+    def _column(self, dataset: Dataset, name: str) -> Any:
+        column = dataset[name]
+        return _as_texts(column) if name in self.texts and column.dtype != object else column
+
+
+def _check_present(dataset: Dataset, columns: Sequence[str]) -> None:
+    for name in columns:
+        if name not in dataset.columns:
+            listed = nearest_listed(name, dataset.columns)
+            raise DataError(f"the input column '{name}' is missing; the columns are: {listed}")
+
+
+def _is_numeric(column: Any) -> bool:
+    return column.dtype.kind in "biuf"
+
+
+def _plain(column: Any) -> Any:
+    return column.tolist() if column.dtype == object else column
+
+
+def _as_texts(column: Any) -> Any:
+    """Numbers, truth values and dates as the texts that they were read from, as far as can be told; None for NaN."""
+    texts = [None if value != value else _as_text(value) for value in column.tolist()]
+    return np.array([*texts, None], dtype=object)[:-1]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
