@@ -1,0 +1,1 @@
+"""How people and programs meet luthier: the command line, and the live view of a running study."""

