@@ -32,7 +32,7 @@ def from_frame(
     Raises DataError for no rows, unknown or repeated names, arrays of unequal length, values of other types,
     missing labels, and ids that come twice.
     """
-    columns = {name: as_column(name, values) for name, values in _named(frame)}
+    columns = {name: as_column(name, values) for name, values in named_columns(frame)}
     return assemble(
         columns,
         place=lambda row: f"row {row + 1}",
@@ -92,7 +92,7 @@ def check_distinct(names: Iterable[str]) -> None:
         seen[name] = number
 
 
-def _named(frame: Any) -> list[tuple[str, Any]]:
+def named_columns(frame: Any) -> list[tuple[str, Any]]:
     library = type(frame).__module__.partition(".")[0]
     if library == "polars":
         whole = frame.collect() if hasattr(frame, "collect") else frame

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from luthier.core.budget import Budget
-from luthier.core.dataset import Dataset
-from luthier.core.lever import Lever
+from luthier.core.errors import UsageError
+from luthier.core.lever import DRAWN_LEVER, Lever
 from luthier.core.metric import Metric
 from luthier.core.parameter import Parameter
 from luthier.core.trial import Fidelity
+from luthier.data.arrays import as_dataset
 from luthier.interfaces.live import LiveView
 from luthier.study.ask_tell import UNBOUNDED, AskTell
 from luthier.study.build import dotted, make_problem, pairs, resolve_metric, runner_maker, searcher_maker, stage_of
 from luthier.study.home import checked_name, free_name, latest_name, open_home
 from luthier.study.study import Study
 
+Levers = Mapping[str, Mapping[str, Parameter]] | Mapping[str, Parameter]
+"""Settings by lever; or settings by name, which are then one lever."""
+Component = str | Mapping[str, Any]
+"""A searcher or pruner: its name, or with options {"name": "asha", "eta": 4}."""
+
 
 def tune(
     what: Any,
-    data: Dataset | None = None,
+    data: Any = None,
     *,
     metric: str | Metric,
     budget: str | Budget,
-    levers: Mapping[str, Mapping[str, Parameter]] | None = None,
+    levers: Levers | None = None,
     baseline: Mapping[str, Mapping[str, Any]] | None = None,
-    searcher: str = "model",
-    pruner: str | None = None,
+    searcher: Component = "model",
+    pruner: Component | None = None,
     fidelity: Fidelity | None = None,
     held_out: float = 0.2,
     folds: int = 5,
@@ -41,34 +47,48 @@ def tune(
 ) -> Study:
     """Tune `what` until `budget` is spent, and return the concluded study.
 
-    `what` is a stage, a function of its settings (also define-by-run: `f(trial)`), or with `data` a
-    scikit-learn estimator, its class, or a function of a settings dict that makes one. `levers` maps each
-    lever's name to its settings; a define-by-run function needs none. `metric` is one that luthier knows, or
-    `lt.Metric(name, "minimize")`. `data` comes from `lt.read_table(path, target=...)`.
-
         study = lt.tune(loss, metric=lt.Metric("loss", "minimize"), budget="100 trials",
                         levers={"settings": {"x": lt.Float(-1, 1)}})
         study.best, study.verdict
 
-    Without `name` a new study gets the name of `what` (with a number after it where that is taken). Raises
-    UsageError for what can't be done as asked, StageError where the baseline can't be measured.
+    `what` is a stage, a function of its settings (also define-by-run: `f(trial)`), or with `data` a
+    scikit-learn estimator, its class, or a function of a settings dict that makes one.
+
+    data          what an estimator learns from: a Dataset (`lt.read_table(path, target=...)`), or (X, y) of arrays
+                  or frames; y may be the name of a column of X
+    metric        the name of one that luthier knows, or of your own: `lt.Metric(name, "minimize")`
+    budget        '60s', '3m', '100 trials', '$5', or several: '2h, $5'
+    levers        each lever's settings by its name, or the settings of one lever; a define-by-run function needs none
+    baseline      what you start from, settings by lever; the defaults of the settings unless stated
+    searcher      and `pruner`: by name, or with options: {"name": "asha", "eta": 4}
+    fidelity      the unit that a measurement counts in, and how many there are; folds for an estimator
+    held_out      the share of the rows that nothing sees until the end; `folds` are made of the others
+    confirm       how many of the best are measured again on fresh folds before the test
+    workers       processes; one a core unless stated, 0 runs everything in this one
+    seed          what everything random follows from
+    name          the study's; without it that of `what`, with a number after it where that is taken
+    store         where studies are kept: a file, a database URL, or 'memory:'; .luthier/studies.db unless stated
+    resume        go on with the study where there is one
+    progress      show the live view
+
+    Raises UsageError for what can't be done as asked, StageError where the baseline can't be measured.
     """
     home = open_home(store)
-    named, direction = (metric.name, metric.direction) if isinstance(metric, Metric) else (metric, None)
-    chosen_metric = resolve_metric(named, direction, with_data=data is not None)
-    chosen_levers = tuple(Lever(lever, settings) for lever, settings in (levers or {}).items())
-    stage = stage_of(what, chosen_levers, chosen_metric, fidelity, pairs(data, folds), with_data=data is not None)
+    dataset = None if data is None else as_dataset(data)
+    chosen_metric = _metric(metric, with_data=dataset is not None)
+    chosen_levers = _levers(levers or {})
+    stage = stage_of(what, chosen_levers, chosen_metric, fidelity, pairs(dataset, folds), with_data=dataset is not None)
     problem = make_problem(
         stage,
         chosen_levers,
         chosen_metric,
-        budget if isinstance(budget, Budget) else Budget.parse(budget),
+        _budget(budget),
         home.artifacts,
-        dataset=data,
+        dataset=dataset,
         held_out=held_out,
         folds=folds,
-        searcher=(searcher, {}),
-        pruner=None if pruner is None else (pruner, {}),
+        searcher=_component(searcher),
+        pruner=None if pruner is None else _component(pruner),
         baseline=dotted(baseline or {}),
         confirm=confirm,
         seed=seed,
@@ -86,10 +106,10 @@ def tune(
 
 
 def ask_tell(
-    levers: Mapping[str, Mapping[str, Parameter]],
+    levers: Levers,
     *,
     metric: str | Metric,
-    searcher: str = "model",
+    searcher: Component = "model",
     budget: str | Budget | None = None,
     seed: int = 0,
     name: str = "ask and tell",
@@ -102,15 +122,61 @@ def ask_tell(
     there is one. Raises UsageError for a name that is taken, or for what can't be done as asked.
     """
     home = open_home(store)
-    known = metric if isinstance(metric, Metric) else resolve_metric(metric, None)
-    parsed = Budget.parse(budget) if isinstance(budget, str) else budget
+    known = metric if isinstance(metric, Metric) else _metric(metric)
     return AskTell(
         checked_name(name),
         home,
         known,
-        tuple(Lever(lever, settings) for lever, settings in levers.items()),
-        searcher_maker((searcher, {}), known, Fidelity(), seed),
-        budget=parsed or UNBOUNDED,
+        _levers(levers),
+        searcher_maker(_component(searcher), known, Fidelity(), seed),
+        budget=UNBOUNDED if budget is None else _budget(budget),
         seed=seed,
         resume=resume and bool(home.store.events(name)),
     )
+
+
+def _metric(metric: str | Metric, *, with_data: bool = False) -> Metric:
+    if isinstance(metric, Metric):
+        return resolve_metric(metric.name, metric.direction, with_data=with_data)
+    if not isinstance(metric, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(
+            f"a metric is a name such as 'accuracy', or for a value of your own lt.Metric('loss', 'minimize'); "
+            f"got {metric!r:.80}"
+        )
+    return resolve_metric(metric, None, with_data=with_data)
+
+
+def _budget(budget: str | Budget) -> Budget:
+    if isinstance(budget, Budget):
+        return budget
+    if not isinstance(budget, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(f"a budget is a text such as '60s', '100 trials' or '2h, $5', or a Budget; got {budget!r:.80}")
+    return Budget.parse(budget)
+
+
+def _levers(levers: Levers) -> tuple[Lever, ...]:
+    """Levers of settings; settings alone are those of one lever."""
+    if levers and all(isinstance(value, Parameter) for value in levers.values()):
+        levers = {DRAWN_LEVER: cast(Mapping[str, Parameter], levers)}
+    for lever, settings in levers.items():
+        if not isinstance(settings, Mapping):
+            raise UsageError(
+                f"a lever maps the names of its settings to their ranges, such as {{'C': lt.Float(0.1, 10)}}; "
+                f"got {settings!r:.80} as the lever '{lever}'"
+            )
+        for name, setting in settings.items():
+            if not isinstance(setting, Parameter):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise UsageError(
+                    f"the setting '{name}' of the lever '{lever}' must be a range such as lt.Float(0.1, 10) or "
+                    f"lt.Choice(['a', 'b']); got {setting!r:.80}"
+                )
+    return tuple(Lever(name, settings) for name, settings in cast(Mapping[str, Any], levers).items())
+
+
+def _component(component: Component) -> tuple[str, Mapping[str, Any]]:
+    """Name and options."""
+    if isinstance(component, str):
+        return component, {}
+    if not isinstance(component, Mapping) or "name" not in component:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(f"a searcher or pruner is a name, or {{'name': 'asha', 'eta': 4}}; got {component!r:.80}")
+    return component["name"], {key: value for key, value in component.items() if key != "name"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -228,16 +227,17 @@ def resolve_metric(name: str, direction: str | None, *, with_data: bool = False)
 
 def runner_maker(workers: int | None) -> MakeRunner:
     """Makes the runner: worker processes, one a core unless stated; 0 runs everything in this process."""
-    count = (os.cpu_count() or 1) if workers is None else workers
+    if workers is not None and workers < 0:
+        raise UsageError(f"workers must be at least 0, which runs everything in this process; got {workers}")
 
     def make(artifacts: Artifacts) -> Runner:
-        if count == 0:
+        if workers == 0:
             from luthier.run.inline import InlineRunner
 
             return InlineRunner(artifacts)
         from luthier.run.pool import PoolRunner
 
-        return PoolRunner(artifacts, workers=count)
+        return PoolRunner(artifacts, workers=workers)
 
     return make
 
@@ -261,10 +261,17 @@ def stage_of(
 
     if isinstance(what, Stage) and not isinstance(what, type):
         return what
+    if folds < 1:
+        raise UsageError(f"folds must be at least 1 (one pair of rows to learn from and to validate on); got {folds}")
     if with_data:
         name = getattr(what, "__name__", type(what).__name__)
         unit = fidelity or Fidelity("fold", folds)
         return get_stage("estimator")(build=what, levers=levers, metric=metric.name, fidelity=unit, name=name)
+    if hasattr(what, "fit"):
+        raise UsageError(
+            f"an estimator learns from rows; name them by data=(X, y), or data=lt.read_table(path, target=...); "
+            f"got none for {what!r:.80}"
+        )
     if not callable(what):
         raise UsageError(
             f"only a stage, a function, or (with data) a scikit-learn estimator can be tuned; got {what!r:.80}"

@@ -28,7 +28,9 @@ def split_rows(dataset: Dataset, metric: str, *, held_out: float, folds: int, se
     Raises DataError where the target doesn't suit the metric, or the rows don't suffice.
     """
     if dataset.target is None:
-        raise DataError("a study over rows needs a target column; name one with `target`")
+        raise DataError(
+            "a study over rows needs labels: name their column with `target`, or in Python pass the pair (X, y)"
+        )
     classification = get_metric(metric).needs != "value"
     check_target(dataset, "classification" if classification else "regression")
     stratify = None if classification else False

@@ -13,6 +13,7 @@ from luthier.core.errors import StoreError, UsageError
 from luthier.core.events import BudgetChanged, StudyCreated
 from luthier.core.history import History
 from luthier.core.verdict import Verdict
+from luthier.data.arrays import as_dataset
 from luthier.store.retention import addresses_to_keep
 from luthier.study.final import conclude
 from luthier.study.home import Home
@@ -90,15 +91,18 @@ class Study:
         self._evict()
         return journal.history
 
-    def predict(self, inputs: Dataset) -> Prediction:
-        """What the winner, fitted on all development rows, says of `inputs`; labels are taken off first."""
+    def predict(self, inputs: Dataset | Any) -> Prediction:
+        """What the winner, fitted on all development rows, says of `inputs`: a Dataset, or a table or array like X.
+
+        Labels are taken off first.
+        """
         concluded = self.history.concluded
         if concluded is None or concluded.artifact is None:
             raise UsageError(
                 f"study '{self.name}' has no fitted winner to predict with; let it run to its end (--resume)"
             )
         context = Context(1, self.problem.seed, (), self.home.artifacts, _Unmetered())
-        return self.problem.stage.predict(concluded.artifact, inputs.without_labels(), context)
+        return self.problem.stage.predict(concluded.artifact, as_dataset(inputs).without_labels(), context)
 
     def _evict(self) -> None:
         """Drop the artifacts that no study of this home needs any more; none where that can't be told."""
