@@ -13,10 +13,17 @@ from dataclasses import dataclass, field
 from luthier.core.cost import MICROS_PER_USD, NOTHING, Cost, total
 from luthier.core.errors import BudgetExceeded, UsageError
 
-_UNIT_SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_UNIT_SECONDS = {
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour"), 3600.0),
+    **dict.fromkeys(("d", "day"), 86400.0),
+}
 _COUNTED = ("trials", "calls", "tokens", "usd_micros")
 _PART = re.compile(r"^\s*(\$?)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*$")
-_EXAMPLES = "'60s', '3m', '2h', '100 trials', '600 calls', '200000 tokens', '$5', or several: '2h, $5'"
+_TIMES = re.compile(r"^(?:\s*[0-9]+(?:\.[0-9]+)?\s*[a-zA-Z]+)+\s*$")
+_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]+)")
+_EXAMPLES = "'60s', '3m', '1h 30m', '100 trials', '600 calls', '200000 tokens', '$5', or several: '2h, $5'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +157,35 @@ class Ledger:
 
 
 def _parse_part(part: str, text: str) -> tuple[str, float]:
+    seconds = _seconds(part)
+    if seconds is not None:
+        return "seconds", seconds
     match = _PART.match(part)
     if match is None:
         raise UsageError(f"the budget '{text}' can't be read; write for example {_EXAMPLES}")
     dollar, amount, unit = match.group(1), float(match.group(2)), match.group(3).lower()
     if dollar or unit == "usd":
         return "usd_micros", round(amount * MICROS_PER_USD)
-    if unit in _UNIT_SECONDS:
-        return "seconds", amount * _UNIT_SECONDS[unit]
     plural = unit if unit.endswith("s") else unit + "s"
     if plural in ("trials", "calls", "tokens") and amount == int(amount):
         return plural, int(amount)
     raise UsageError(f"the budget '{text}' can't be read at '{part.strip()}'; write for example {_EXAMPLES}")
+
+
+def _seconds(part: str) -> float | None:
+    """The seconds of '90s', '2 hours' or '1h 30m', whose units get smaller; None for what is no time."""
+    times = [(float(amount), _unit_seconds(unit)) for amount, unit in _TIME.findall(part)]
+    sizes = [size for _, size in times]
+    if not _TIMES.match(part) or 0 in sizes or sizes != sorted(set(sizes), reverse=True):
+        return None
+    return sum(amount * size for amount, size in times)
+
+
+def _unit_seconds(unit: str) -> float:
+    """The length of a unit of time, in the singular or plural; 0 for no such unit."""
+    lowered = unit.lower()
+    singular = lowered.removesuffix("s") if len(lowered) > 2 else lowered  # no minutes are meant by 'ms'
+    return _UNIT_SECONDS.get(lowered) or _UNIT_SECONDS.get(singular, 0.0)
 
 
 def _in_words(name: str, ceiling: float) -> str:
@@ -169,7 +193,7 @@ def _in_words(name: str, ceiling: float) -> str:
         return _duration(ceiling)
     if name == "usd_micros":
         return f"${ceiling / MICROS_PER_USD:,.2f}"
-    return f"{ceiling:,.0f} {name}"
+    return f"{ceiling:,.0f} {name.removesuffix('s') if ceiling == 1 else name}"
 
 
 def _duration(seconds: float) -> str:
