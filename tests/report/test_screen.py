@@ -37,6 +37,15 @@ def test_the_demo_answers_a_newcomers_questions(width: int) -> None:
     assert "Keep representation (+0.021 for 56 s)" in text
 
 
+def test_an_unproven_lever_with_an_interval_above_zero_is_explained() -> None:
+    tale = histories.demo_tale()
+    winner = tale.history().incumbents[-1].trial
+    levers = [histories.gain(name, 0.0113, 0.0012, 0.0214, 0.06) for name in ("representation", "settings")]
+    verdict = histories.verdict(histories.gain("baseline", 0.0278, 0.0131, 0.0425), levers)
+    assert "Unproven with an interval above 0: several" in flat(shown(tale.conclude(winner, verdict).history()))
+    assert "interval above 0" not in shown(histories.demo())
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("tell", histories.STUDIES)
 def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(tell, width: int) -> None:
@@ -89,6 +98,12 @@ def test_brackets_in_settings_are_no_markup() -> None:
     tale = histories.Tale().start(0.5)
     tale.trial(0.6, levers=["settings"], settings__loss="[bold]x[/bold]")
     assert "[bold]x[/bold]" in shown(tale.best(1, 0.6).history())
+
+
+def test_brackets_in_a_name_are_no_markup() -> None:
+    file = io.StringIO()
+    Console(file=file, width=80).print(FinalScreen.of(histories.demo(), name="[bold]x[/bold]"))
+    assert file.getvalue().startswith("[bold]x[/bold]: ")
 
 
 def test_a_thousand_trials() -> None:

@@ -149,7 +149,7 @@ class Standing:
 
     def _count(self, trial: Trial) -> None:
         if trial.status in (Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.PAUSED):
-            self.ended += 1
+            self.ended += trial.purpose is not Purpose.CONFIRMATION  # which measures a trial again
         if trial.status is Status.FAILED:
             self.failed += 1
             self.last_failure = "" if trial.failure is None else f"{trial.failure.kind}: {trial.failure.message}"

@@ -60,7 +60,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One row of the bill. `cost` is what workers spent, `seconds` the row's share of the wall time."""
+    """One row of the bill. `cost` is what workers spent, `seconds` the row's share of the wall time.
+
+    `trials` are those that the budget counts: configs, however often they were measured again to confirm them.
+    """
 
     name: str
     cost: Cost = NOTHING
@@ -251,7 +254,7 @@ def _charges(history: History) -> dict[str, Charge]:
             name,
             cost := total(paid),
             cost.seconds * per_worker_second,
-            len(trials[name]),
+            0 if name == CONFIRMATION else len(trials[name]),
             sum(trial.status is Status.FAILED for trial in trials[name]),
         )
         for name, paid in costs.items()
@@ -267,7 +270,8 @@ def _wall_share(history: History) -> float:
 def _sum(history: History) -> Charge:
     spent = history.ledger.spent
     failed = len(history.with_status(Status.FAILED))
-    return Charge("total", spent, history.ledger.elapsed or spent.seconds, len(history.trials), failed)
+    trials = sum(trial.purpose is not Purpose.CONFIRMATION for trial in history.trials)
+    return Charge("total", spent, history.ledger.elapsed or spent.seconds, trials, failed)
 
 
 def _winner(history: History) -> Trial | None:

@@ -66,15 +66,17 @@ class FinalScreen:
 
     def _head(self, options: ConsoleOptions) -> list[Any]:
         from rich.rule import Rule
+        from rich.text import Text
 
         total = self.bill.total
         spent = f"{count(total.trials, 'trial')} in {duration(total.seconds)} (budget: {self.bill.budget})"
         title = safe(f"{clean(self.name, 40)}: {spent}" if self.name else spent, options.ascii_only)
         has_room = len(title) + 2 <= options.max_width
+        head = Text(title)  # nothing in a study's name is markup
         style = "bold green" if self.bill.is_significant else "bold yellow"
         promise = _promise(self.bill)
         return [
-            Rule(title, align="left", style="dim") if has_room else line(title, "", options),
+            Rule(head, align="left", style="dim") if has_room else line(title, "", options),
             line(self.advice.title, style, options),
             indented(line(self.advice.verdict, "", options)),
             *([indented(line(promise, "", options))] if promise else []),
@@ -244,7 +246,7 @@ def _footnotes(bill: Bill) -> Iterator[str]:
     if any(lever.tested for lever in bill.levers):
         yield (
             f"Gain: how much worse {metric} gets on held-out rows when that lever alone is put back. "
-            "Levers overlap, so the gains need not add up."
+            f"Levers overlap, so the gains need not add up.{_above_zero(bill)}"
         )
     if not bill.is_tested:
         yield f"Gain seen: what each lever added to {metric} while searching; not proven, and likely too large."
@@ -255,6 +257,13 @@ def _footnotes(bill: Bill) -> Iterator[str]:
             f"Time adds up to the {duration(bill.total.seconds)} that you waited; workers side by side "
             f"did {duration(bill.total.cost.seconds)} of work."
         )
+
+
+def _above_zero(bill: Bill) -> str:
+    """Why a lever may be unproven although its interval says otherwise; empty where none is."""
+    if not any(one.tested and one.tested.low > 0 for one in bill.with_outcome(Outcome.UNPROVEN)):
+        return ""
+    return " Unproven with an interval above 0: several levers were compared at once, which the verdict allows for."
 
 
 def _promise(bill: Bill) -> str:
