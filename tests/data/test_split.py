@@ -276,12 +276,12 @@ def test_a_switch_passes_over_group_and_time() -> None:
 
 
 TOO_LITTLE: list[tuple[Dataset, dict[str, object], list[str]]] = [
-    (_dataset(["a"] * 9 + ["b"]), {}, ["each class of 'y' needs 2", "'b' has 1", "stratify=False"]),
+    (_dataset(["a"] * 9 + ["b"]), {}, ["each class of 'y' needs 2", "'b' has 1", "fewer folds"]),
     (_dataset(["a"] * 9 + ["b"] * 3), {}, ["make 5 folds", "'b' has 2"]),
     (_dataset(["a"]), {"stratify": False}, ["2 or more rows", "has 1"]),
     (_dataset(["a"] * 4), {"stratify": False}, ["5 folds need 5 or more rows; there are 3"]),
-    (_dataset(["a"] * 9, group=["g"] * 9), {}, ["'group' has 1"]),
-    (_dataset(["a"] * 8, group=[1, 2, 3, 4] * 2), {"stratify": False}, ["5 or more groups; 'group' has 3"]),
+    (_dataset(["a"] * 9, group=["g"] * 9), {}, ["it has 1"]),
+    (_dataset(["a"] * 8, group=[1, 2, 3, 4] * 2), {"stratify": False}, ["5 or more groups; it has 3"]),
     (_dataset(["a"] * 3, group=["g", None, "h"]), {}, ["'group' has no value in 1 of 3 rows"]),
     (_dataset(["a"] * 9, time=[1] * 9), {}, ["'time' holds one"]),
     (_dataset(["a"] * 9, time=[1, 2, 3] * 3), {}, ["6 or more different times; 'time' holds 2"]),

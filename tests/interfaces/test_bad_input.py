@@ -52,6 +52,7 @@ def edit(path, old, new):
         (["tune", "task.yaml", "--workers", "-1"], ["on the command line, workers=-1", "must be at least 0; got -1"]),
         (["tune", "task.yaml", "--set", "workers"], ["a change is written key=value"]),
         (["tune", "task.yaml", "--set", "levers.plaec.x=3"], ["levers.plaec.x", "write a range such as"]),
+        (["tune", "task.yaml", "--name", "-x"], ["'-' not first; got '-x'"]),
         (["tune", "task.yaml", "--name", " "], ["a study's name takes 1 to 200 letters"]),
         (["tune", "task.yaml", "--resume"], ["unknown study 'task'; known are: none"]),
         (["tune", "task.yaml", "--resume", "--name", "other"], ["unknown study 'other'; known are: none"]),
@@ -77,6 +78,7 @@ def test_arguments(luthier, function_task, arguments, words):
         ("kind: function", "kind: fnction", ["'stage.kind': unknown stage 'fnction'; known are: function"]),
         ("{name: loss, direction: minimize}", "loss", ["'metric': no metric is called 'loss'", "direction: minimize"]),
         ("{x: {float", "{z: {float", ["'stage': the function of stage 'function'", "no parameter for the setting 'z'"]),
+        ("{float: [-3, 3]}", "[1, 2]", ["'levers.place.x': write a range", "to choose among these, {choice: [1, 2]}"]),
         ("workers: 0", "workers: [", ["line 9: this can't be read as YAML"]),
     ],
 )
@@ -106,6 +108,8 @@ def test_code_that_cannot_be_loaded(luthier, function_task, folder, code, words)
     [
         (b"", ["rows.csv is empty"]),
         (b"a,b,label\n", ["rows.csv has a header but no rows"]),
+        (b"a,b,label\n1,2,x\n", ["must hold two or more classes; its one row holds 'x'"]),
+        (b",b,label\n1,2,x\n", ["column 1 has none: name it, or write the file without its index"]),
         (b"a,b,label\n" + b"1,2,x\n" * 30, ["must hold two or more classes; all 30 rows hold 'x'"]),
         (b"a,b,lable\n1,2,x\n3,4,y\n", ["the target column 'label' is missing; the columns are: lable"]),
         (b"a,a,label\n1,2,x\n3,4,y\n", ["column names must differ; 'a' is the name of columns 1 and 2"]),

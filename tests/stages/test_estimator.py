@@ -269,8 +269,15 @@ def test_one_column_of_text_is_a_list_of_texts(run, make_folds):
 
 def test_text_for_an_estimator_of_numbers_is_explained(run, make_folds):
     stage = EstimatorStage("sklearn.linear_model.LogisticRegression", C, "accuracy")
-    with pytest.raises(StageError, match=r"takes numbers only, but there is text among the columns price, color, text"):
+    with pytest.raises(StageError, match=r"takes numbers only, but there is text in the columns color, text"):
         run(stage, {"C": 1.0}, views=make_folds(mixed_rows(), 2))
+
+
+def test_missing_values_are_named_where_the_estimator_takes_none(run, iris, make_folds):
+    columns = {**iris.columns, "x1": np.where(np.arange(len(iris)) < 3, np.nan, iris["x1"])}
+    gaps = Dataset(columns, iris.ids, target="y")
+    with pytest.raises(StageError, match=r"takes no missing values, but there are some in the columns x1; put a"):
+        run(EstimatorStage(logistic, C, "accuracy"), {"C": 1.0}, views=make_folds(gaps, 2))
 
 
 def test_a_missing_input_column_is_named(iris, make_folds):

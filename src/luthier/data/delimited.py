@@ -67,7 +67,10 @@ def _header(text: str, source: str, separator: str | None) -> tuple[list[str], s
     names = [name.strip() for name in record.fields]
     for number, name in enumerate(names, start=1):
         if not name:
-            raise DataError(f"{source}: every column needs a name in the header; column {number} has none")
+            raise DataError(
+                f"{source}: every column needs a name in the header; column {number} has none: name it"
+                + (", or write the file without its index (index=False in pandas)" if number == 1 else "")
+            )
     try:
         check_distinct(names)
     except DataError as error:

@@ -311,8 +311,8 @@ def _class_codes(
         listing = ", ".join(f"'{values[code]}' has {sizes[code]}" for code in rare[:5].tolist())
         raise DataError(
             f"to {purpose} with all classes on both sides, each class of '{dataset.target}' needs {members} or more "
-            f"rows; {listing}{', ...' if len(rare) > 5 else ''}: add rows, merge or drop rare classes, ask for fewer "
-            "folds, or pass stratify=False"
+            f"rows; {listing}{', ...' if len(rare) > 5 else ''}: add rows, merge or drop rare classes, or ask for "
+            "fewer folds"
         )
     return codes
 
@@ -336,8 +336,9 @@ def _group_codes(dataset: Dataset, rows: Positions, least: int) -> Positions:
     codes, values = _codes(column)
     if len(values) < least:
         raise DataError(
-            f"{least} parts without a parted group need {least} or more groups; '{dataset.group}' has {len(values)}: "
-            "ask for fewer folds, or name no group column if rows of one group may lie on both sides"
+            f"to part the rows into {least} with no group on both sides, the group column '{dataset.group}' must hold "
+            f"{least} or more groups; it has {len(values)}: ask for fewer folds, or name no group column if rows of "
+            "one group may lie on both sides"
         )
     _, first = np.unique(codes, return_index=True)
     rank = np.empty(len(values), dtype=np.intp)

@@ -36,5 +36,9 @@ def check_target(dataset: Dataset, kind: str) -> None:
         what = "classes" if kind == "classification" else "values"
         raise DataError(
             f"the target '{dataset.target}' must hold two or more {what}; "
-            f"all {len(labels)} rows hold {labels[0]!r}: name another column, or add rows of another kind"
+            f"{_all(len(labels))} {labels[0]!r}: name another column, or add rows of another kind"
         )
+
+
+def _all(rows: int) -> str:
+    return "its one row holds" if rows == 1 else f"all {rows} rows hold"

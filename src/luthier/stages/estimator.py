@@ -22,7 +22,7 @@ from luthier.core.trial import Examples, Fidelity, Measurement
 from luthier.stages.build import build_version, import_path, make, parameters_of, parts_of, settle, template_of
 from luthier.stages.epochs import Epochs
 from luthier.stages.fingerprint import code_version
-from luthier.stages.inputs import Form, Inputs
+from luthier.stages.inputs import Form, Inputs, unfit
 from luthier.stages.model_file import Trust, check_storable, home_of, model_from_bytes, model_to_bytes
 from luthier.stages.scoring import RANK_BASED, Labels, Score, Scores, predict_with, score_with
 from luthier.stats.metrics import ScoreFunction, get_metric
@@ -217,13 +217,10 @@ class EstimatorStage:
         try:
             estimator.fit(inputs.take(train), target)
         except (ValueError, TypeError) as error:
-            if "could not convert string to float" not in str(error):
+            reason = unfit(str(error), type(estimator).__name__, inputs, train)
+            if reason is None:
                 raise
-            raise StageError(
-                f"{type(estimator).__name__} takes numbers only, but there is text among the columns "
-                f"{', '.join(inputs.columns)} ({error}); encode it in a pipeline with a ColumnTransformer, "
-                "or name the numeric columns with `inputs`"
-            ) from error
+            raise StageError(reason) from error
         return _Fitted(estimator, inputs, encoded)
 
     def _prepared(

@@ -15,6 +15,7 @@ import numpy as np
 
 from luthier.core.dataset import Dataset
 from luthier.core.errors import DataError, nearest_listed
+from luthier.data.columns import is_missing
 
 
 class Form(StrEnum):
@@ -75,6 +76,27 @@ class Inputs:
     def _column(self, dataset: Dataset, name: str) -> Any:
         column = dataset[name]
         return _as_texts(column) if name in self.texts and column.dtype != object else column
+
+
+def unfit(error: str, estimator: str, inputs: Inputs, rows: Dataset) -> str | None:
+    """What to do about an `error` of fitting `estimator`, where it comes of what the columns hold; else None."""
+    if "could not convert string to float" in error:
+        return (
+            f"{estimator} takes numbers only, but there is text in the columns {_listed(inputs.texts)} ({error}); "
+            "encode it in a pipeline with a ColumnTransformer, or name the numeric columns with `inputs`"
+        )
+    missing = [name for name in inputs.columns if is_missing(rows[name]).any()]
+    if "contains NaN" in error and missing:
+        return (
+            f"{estimator} takes no missing values, but there are some in the columns {_listed(missing)}; put a "
+            "SimpleImputer before it in a pipeline, or take an estimator that handles them, such as "
+            "HistGradientBoostingClassifier"
+        )
+    return None
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
 
 
 def _check_present(dataset: Dataset, columns: Sequence[str]) -> None:

@@ -86,8 +86,10 @@ def next_name(home: Home, base: str) -> str:
 
 def checked_name(name: str) -> str:
     """`name`, if it can be one of a study; raises UsageError."""
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise UsageError(f"a study's name takes 1 to {LONGEST_NAME} letters and signs on one line; got {name!r:.80}")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME or name.startswith("-"):
+        raise UsageError(
+            f"a study's name takes 1 to {LONGEST_NAME} letters and signs on one line, '-' not first; got {name!r:.80}"
+        )
     return name
 
 

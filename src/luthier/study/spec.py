@@ -61,9 +61,8 @@ def _parameter(content: Any) -> Any:
         return content
     description = _mapping(content)
     if not description:
-        raise ValueError(
-            f"write a range such as {{float: [0.01, 100], log: true}}, or '{_AUTO}'; got {_short(content)}"
-        )
+        hint = f"to choose among these, {{choice: {_short(content)}}}" if isinstance(content, list) else f"'{_AUTO}'"
+        raise ValueError(f"write a range such as {{float: [0.01, 100], log: true}}, or {hint}; got {_short(content)}")
     if _AUTO in description:
         with _as_value_error():
             return by_meaning(str(description[_AUTO]))
