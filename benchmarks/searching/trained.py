@@ -37,10 +37,10 @@ MODELS = Space(
         "svm_C": Float(1e-3, 1e3, log=True, when=_when("svm")),
         "kernel": Choice(("linear", "rbf", "sigmoid"), when=_when("svm")),
         "gamma": Float(1e-5, 1.0, log=True, when={"model": "svm", "kernel": ["rbf", "sigmoid"]}),
-        "trees": Int(5, 60, log=True, when=_when("forest")),
+        "trees": Int(5, 40, log=True, when=_when("forest")),
         "max_features": Float(0.05, 1.0, when=_when("forest")),
         "leaf": Int(1, 20, log=True, when=_when("forest")),
-        "rounds": Int(5, 80, log=True, when=_when("boosting")),
+        "rounds": Int(5, 50, log=True, when=_when("boosting")),
         "learning_rate": Float(1e-2, 1.0, log=True, when=_when("boosting")),
         "depth": Int(1, 6, when=_when("boosting")),
         "subsample": Float(0.3, 1.0, when=_when("boosting")),
@@ -63,11 +63,11 @@ SUPPORT = Space(
 
 BOOSTING = Space(
     {
-        "loss": Choice(("squared_error", "absolute_error", "huber")),
-        "quantile": Float(0.5, 0.99, when={"loss": "huber"}),
-        "rounds": Int(10, 150, log=True),
+        "rounds": Int(10, 120, log=True),
         "learning_rate": Float(1e-3, 1.0, log=True),
-        "depth": Int(1, 6),
+        "limit": Choice(("depth", "leaves")),
+        "depth": Int(1, 6, when={"limit": "depth"}),
+        "leaves": Int(2, 32, log=True, when={"limit": "leaves"}),
         "leaf": Int(1, 50, log=True),
         "subsample": Float(0.3, 1.0),
         "max_features": Float(0.1, 1.0),
@@ -83,7 +83,7 @@ PERCEPTRON = Space(
         "solver": Choice(("adam", "sgd")),
         "momentum": Float(0.0, 0.99, when={"solver": "sgd"}),
         "learning_rate": Float(1e-4, 1.0, log=True),
-        "batch_size": Int(8, 128, log=True),
+        "batch_size": Int(16, 128, log=True),
         "alpha": Float(1e-6, 1e1, log=True),
     }
 )
@@ -205,7 +205,7 @@ def _digits() -> tuple[Any, Any]:
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
-    return X[:600] / 16.0, y[:600]
+    return X[:500] / 16.0, y[:500]
 
 
 # ------------------------------------------------------------------------------------------- estimators
@@ -267,11 +267,10 @@ def _boosting(settings: Mapping[str, Any]) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(
-        loss=settings["loss"],
-        alpha=settings.get("quantile", 0.9),
         n_estimators=settings["rounds"],
         learning_rate=settings["learning_rate"],
-        max_depth=settings["depth"],
+        max_depth=settings.get("depth"),
+        max_leaf_nodes=settings.get("leaves"),
         min_samples_leaf=settings["leaf"],
         subsample=settings["subsample"],
         max_features=settings["max_features"],
@@ -291,7 +290,7 @@ def _perceptron(settings: Mapping[str, Any]) -> Any:
         learning_rate_init=settings["learning_rate"],
         batch_size=settings["batch_size"],
         alpha=settings["alpha"],
-        max_iter=12,
+        max_iter=10,
         random_state=0,
     )
 
