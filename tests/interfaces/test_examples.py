@@ -23,6 +23,14 @@ def test_example(luthier, name, least):
     assert scores["winner"] < (1 - least) * scores["baseline"], "it should get better by much"
 
 
+def test_optuna(luthier, folder):
+    code = (EXAMPLES / "optuna" / "classifier.py").read_text("utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, env=environment, check=True)
+    scores = json.loads(luthier("show", "wine", "--json").out)["scores"]["validation"]
+    assert scores["winner"] > max(scores["baseline"], 0.98)
+
+
 def test_quickstart(folder, monkeypatch):
     """The notebook runs from top to bottom on worker processes, though its code lives in no file."""
     import nbformat

@@ -58,12 +58,12 @@ class UnknownName(UsageError):
 
 
 class MissingExtra(UsageError):
-    """An optional package that isn't installed."""
+    """An optional package that isn't installed; `extra` names luthier's extra that brings it, None where none does."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
+        wanted = package if extra is None else f"'luthier[{extra}]'"
         super().__init__(
-            f"{purpose} needs the package '{package}', which isn't installed; "
-            f"install it with: pip install 'luthier[{extra}]'"
+            f"{purpose} needs the package '{package}', which isn't installed; install it with: pip install {wanted}"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from luthier.core.budget import Budget
 from luthier.core.errors import UsageError
+from luthier.core.events import StudyCreated
 from luthier.core.lever import DRAWN_LEVER, Lever
 from luthier.core.metric import Metric
 from luthier.core.parameter import Parameter
@@ -123,15 +124,17 @@ def ask_tell(
     """
     home = open_home(store)
     known = metric if isinstance(metric, Metric) else _metric(metric)
+    begun = home.store.events(name)[:1] if resume else []
+    fidelity = begun[0].fidelity if begun and isinstance(begun[0], StudyCreated) else Fidelity()
     return AskTell(
         checked_name(name),
         home,
         known,
         _levers(levers),
-        searcher_maker(_component(searcher), known, Fidelity(), seed),
+        searcher_maker(_component(searcher), known, fidelity, seed),
         budget=UNBOUNDED if budget is None else _budget(budget),
         seed=seed,
-        resume=resume and bool(home.store.events(name)),
+        resume=bool(begun),
     )
 
 

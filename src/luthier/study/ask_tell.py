@@ -65,6 +65,11 @@ class AskTell:
         return self._journal.history
 
     @property
+    def _whole(self) -> int:
+        """The fidelity of a value that is told: the highest, which is 1 but for studies that were taken over."""
+        return self.history.created.fidelity.maximum
+
+    @property
     def open_trials(self) -> list[Trial]:
         """The trials that were asked for and not yet told."""
         return self.history.with_status(Status.RUNNING, Status.INTERRUPTED)
@@ -96,7 +101,12 @@ class AskTell:
             seed = derive_seed(self.history.created.seed, "search", number)
             self._journal.write(
                 TrialStarted(
-                    trial=number, config=grant.config, until=1, seed=seed, why=dict(grant.why), reserved=Cost(trials=1)
+                    trial=number,
+                    config=grant.config,
+                    until=self._whole,
+                    seed=seed,
+                    why=dict(grant.why),
+                    reserved=Cost(trials=1),
                 )
             )
             self._searcher.tell(self.history.trials[number])
@@ -124,7 +134,7 @@ class AskTell:
             self._journal.write(GrantEnded(trial=number, status=Status.FAILED, cost=cost, failure=failure))
         else:
             self._journal.write(
-                TrialMeasured(trial=number, measurement=Measurement(1, value, metrics=metrics or {})),
+                TrialMeasured(trial=number, measurement=Measurement(self._whole, value, metrics=metrics or {})),
                 GrantEnded(trial=number, status=Status.COMPLETED, cost=cost),
             )
         told = self.history.trials[number]
