@@ -78,7 +78,7 @@ def test_a_damaged_event_is_named(path: Path) -> None:
     with opened(path) as store:
         store.append("s", [Heartbeat(), Answered(question="q", answer="a"), Heartbeat()], 0)
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE luthier_events SET content = '{\"question\":' WHERE seq = 1")
+        connection.execute("UPDATE luthier_events SET content = '{\"question\":' WHERE place % 4294967296 = 1")
     connection.close()
     with opened(path) as store:
         with pytest.raises(StoreError, match=r"study 's' in .*'answered' at place 1 .*damaged"):
@@ -111,6 +111,39 @@ def test_a_file_of_a_newer_luthier(path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match=r"newer luthier: its layout is version 99, .* upgrade"):
         SqlStore(f"sqlite:///{path}")
+
+
+LAYOUT_1 = """
+CREATE TABLE luthier_schema (version INTEGER NOT NULL, PRIMARY KEY (version));
+CREATE TABLE luthier_studies (id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, created DOUBLE NOT NULL);
+CREATE TABLE luthier_events (
+    study_id INTEGER NOT NULL, seq BIGINT NOT NULL, kind VARCHAR(40) NOT NULL, content TEXT NOT NULL,
+    at DOUBLE NOT NULL, PRIMARY KEY (study_id, seq)
+) WITHOUT ROWID;
+CREATE TABLE luthier_leases (study TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, until DOUBLE NOT NULL);
+INSERT INTO luthier_schema VALUES (1);
+INSERT INTO luthier_studies VALUES (1, 'one', 10.0), (2, 'two', 20.0);
+INSERT INTO luthier_events VALUES
+    (1, 0, 'heartbeat', '{"elapsed":0.5}', 11.0), (2, 0, 'heartbeat', '{}', 21.0),
+    (1, 1, 'answered', '{"question":"q","answer":"a"}', 12.0);
+INSERT INTO luthier_leases VALUES ('one', 'ann', 4e9);
+"""
+
+
+def test_a_file_of_layout_1_is_brought_to_the_present_one(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(LAYOUT_1)
+    connection.close()
+    for _ in range(2):
+        with opened(path) as store:
+            assert store.events("one")[:2] == [Heartbeat(elapsed=0.5), Answered(question="q", answer="a")]
+            assert store.events("two") == [Heartbeat()]
+            with pytest.raises(LeaseHeld):
+                store.acquire("one", "bob", 10)
+            held = len(store.events("one"))
+            assert store.append("one", [Heartbeat()], held) == held + 1
+    with opened(path) as store:
+        assert [(row.name, row.events, row.created) for row in store.studies()] == [("one", 4, 10.0), ("two", 1, 20.0)]
 
 
 def test_a_missing_directory(tmp_path: Path) -> None:
@@ -157,7 +190,7 @@ import resource, sys
 from luthier.core.errors import StoreError
 from luthier.core.events import Answered
 from luthier.store.sql import SqlStore
-store, held = SqlStore("sqlite:///" + sys.argv[1]), 0
+store, held = SqlStore(sys.argv[1]), 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
     while True:
@@ -171,7 +204,7 @@ print(held)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on file size are POSIX")
 def test_a_disk_that_takes_no_more(path: Path) -> None:
-    held = int(finished(run_python(FULL_DISK, path)))
+    held = int(finished(run_python(FULL_DISK, f"sqlite:///{path}")))
     assert held > 0
     with opened(path) as store:
         assert len(store.events("s")) == held
@@ -216,6 +249,26 @@ def test_durability_reaches_the_database(path: Path, durability: str, synchronou
     assert path.read_bytes()[18:20] == b"\x02\x02", "the file must be in write-ahead mode (SQLite file format, 1.3.3)"
 
 
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_the_log_of_a_durable_store_does_not_grow(path: Path, durability: str) -> None:
+    log, full = path.with_name(f"{path.name}-wal"), 32 + 250 * (24 + 4096)
+    with opened(path, durability=durability) as store:
+        store.append("s", [Heartbeat()], 0)
+        assert (log.stat().st_size == full) == (durability == "power")
+        for held in range(1, 400):
+            store.append("s", [Answered(question="q", answer=str(held) + "x" * 400)], held)
+        if durability == "power":
+            assert log.stat().st_size <= full + 8 * (24 + 4096), "the log must begin anew when it is full"
+        # What a loss of power would leave: file and log as they are, nothing closed.
+        copy = path.with_name("copy.db")
+        copy.write_bytes(path.read_bytes())
+        copy.with_name("copy.db-wal").write_bytes(log.read_bytes())
+        with opened(copy) as other:
+            assert other.events("s") == store.events("s")
+            assert len(other.events("s")) == 400
+    assert not log.exists()
+
+
 def test_a_closed_store_says_so(path: Path) -> None:
     with opened(path) as store:
         pass
@@ -237,6 +290,21 @@ def test_the_conflict_says_what_to_do(path: Path) -> None:
         "study 's' moved on: expected 0 events, it holds 1; another process is writing it: "
         "nothing was written now, so read the study again, or resume it when the other is done"
     )
+
+
+def test_a_writer_that_was_overtaken_is_told(path: Path) -> None:
+    with opened(path) as one, opened(path) as two:
+        for wrong in (-1, 1):
+            with pytest.raises(Conflict, match=f"expected {wrong} events, it holds 0"):
+                one.append("s", [Heartbeat()], wrong)
+        held = one.append("s", [Heartbeat()], 0)
+        held = two.append("s", [Heartbeat(), Heartbeat()], held)
+        with pytest.raises(Conflict, match="expected 1 events, it holds 3"):
+            one.append("s", [Heartbeat()], 1)
+        with pytest.raises(Conflict, match="expected 5 events, it holds 3"):
+            two.append("s", [Heartbeat()], 5)
+        assert one.append("s", [Heartbeat()], held) == held + 1
+        assert len(two.events("s")) == held + 1
 
 
 def test_a_lock_that_is_not_given_back(path: Path) -> None:
@@ -270,7 +338,7 @@ HOLD = """
 import sys, time
 from luthier.store.lease import writer_name
 from luthier.store.sql import SqlStore
-store, name = SqlStore("sqlite:///" + sys.argv[1]), writer_name()
+store, name = SqlStore(sys.argv[1]), writer_name()
 store.acquire("s", name, 3600)
 print(name, flush=True)
 time.sleep(600)
@@ -278,7 +346,7 @@ time.sleep(600)
 
 
 def test_the_lease_of_a_killed_writer_is_free_at_once(path: Path) -> None:
-    holder = run_python(HOLD, path)
+    holder = run_python(HOLD, f"sqlite:///{path}")
     assert holder.stdout is not None
     name = holder.stdout.readline().strip()
     with opened(path) as store:
@@ -307,8 +375,8 @@ WRITE = """
 import sys
 from luthier.core.events import Answered
 from luthier.store.sql import SqlStore
-path, name, count, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-store = SqlStore("sqlite:///" + path, durability="process")
+url, name, count, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+store = SqlStore(url, durability="process")
 for held in range(0, count, size):
     events = [Answered(question=name, answer=str(held + i) + "x" * (7 * held % 500)) for i in range(size)]
     assert store.append(name, events, held) == held + size
@@ -317,7 +385,7 @@ store.close()
 
 
 def eight_processes_on_eight_studies(path: Path, count: int, size: int) -> None:
-    writers = [run_python(WRITE, path, f"study {i}", count, size) for i in range(8)]
+    writers = [run_python(WRITE, f"sqlite:///{path}", f"study {i}", count, size) for i in range(8)]
     for writer in writers:
         finished(writer)
     with opened(path) as store:
@@ -348,7 +416,7 @@ import sys
 from luthier.core.errors import Conflict
 from luthier.core.events import Answered
 from luthier.store.sql import SqlStore
-store, me, won = SqlStore("sqlite:///" + sys.argv[1], durability="process"), sys.argv[2], 0
+store, me, won = SqlStore(sys.argv[1], durability="process"), sys.argv[2], 0
 while True:
     held = len(store.events("s"))
     if held >= 60:
@@ -363,7 +431,7 @@ print(won)
 
 
 def test_two_writers_on_one_study_lose_nothing(path: Path) -> None:
-    writers = [run_python(RACE, path, me) for me in ("ann", "bob")]
+    writers = [run_python(RACE, f"sqlite:///{path}", me) for me in ("ann", "bob")]
     won = [int(finished(writer)) for writer in writers]
     with opened(path) as store:
         events = store.events("s")
@@ -376,7 +444,7 @@ KILLED = """
 import sys
 from luthier.core.events import Answered
 from luthier.store.sql import SqlStore
-store = SqlStore("sqlite:///" + sys.argv[1], durability="process")
+store = SqlStore(sys.argv[1], durability="process")
 held = len(store.events("s"))
 while True:
     held = store.append("s", [Answered(question="q", answer=str(held + i)) for i in range(3)], held)
@@ -387,7 +455,7 @@ while True:
 @pytest.mark.parametrize("rounds", [3, pytest.param(60, marks=pytest.mark.prove)])
 def test_what_append_returned_from_survives_kill_9(path: Path, rounds: int) -> None:
     for number in range(rounds):
-        writer = run_python(KILLED, path)
+        writer = run_python(KILLED, f"sqlite:///{path}")
         assert writer.stdout is not None
         told = 0
         for _ in range(5 + number):

@@ -47,7 +47,7 @@ class Config(Mapping[str, Value]):
     def key(self) -> str:
         """16 hex digits that are equal for equal configs, across processes and machines."""
         if self._key is None:
-            text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+            text = _as_text(self.to_json())
             self._key = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._key
 
@@ -75,8 +75,7 @@ class Config(Mapping[str, Value]):
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Config:
         """The inverse of `to_json`; nothing is checked (it was when it was written)."""
-        return Config({name: _as_value(value) for name, value in values.items()})
+        return Config({name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _as_value(value: Any) -> Value:
-    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+_as_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

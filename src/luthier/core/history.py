@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from luthier.core.budget import Ledger
+from luthier.core.budget import Budget, Ledger
+from luthier.core.changed import changed
 from luthier.core.config import Config
 from luthier.core.cost import NOTHING, Cost
 from luthier.core.errors import StoreError
@@ -54,17 +55,22 @@ class Tally:
 class History:
     """All that is known of one study. Grows by `apply`; nothing else changes it.
 
-    `seq` counts the events applied. `trials[i].id == i`. `checkpointed` holds, by trial, the fidelity at which its
-    checkpoint was saved: a crash may have left later measurements, whose state is lost. `incumbents` lists, in
-    order, what the study held for its best config. `grown` holds settings that define-by-run functions asked for,
-    `spent_by` what was spent on anything but trials, by owner: thinking up proposals, the final fits. `tallies` sums
-    trials up by free levers.
+    `seq` counts the events applied. `budget`, `spent`, `reserved` and `elapsed` make up the `ledger`, which is drawn up
+    when it is asked for: a new one for each event would take a tenth of the time of opening a study.
+    `trials[i].id == i`. `checkpointed` holds, by trial, the fidelity at which its checkpoint was saved: a crash may
+    have left later measurements, whose state is lost. `incumbents` lists, in order, what the study held for its best
+    config. `grown` holds settings that define-by-run functions asked for, `spent_by` what was spent on anything but
+    trials, by owner: thinking up proposals, the final fits. `tallies` sums trials up by free levers.
     """
 
     created: StudyCreated
-    ledger: Ledger
+    budget: Budget
+    spent: Cost = NOTHING
+    reserved: dict[str, Cost] = field(default_factory=dict[str, Cost])
+    elapsed: float = 0.0
     seq: int = 1
     trials: list[Trial] = field(default_factory=list[Trial])
+    baseline_id: int | None = None
     checkpointed: dict[int, int] = field(default_factory=dict[int, int])
     incumbents: list[IncumbentChosen] = field(default_factory=list[IncumbentChosen])
     spent_by: dict[str, Cost] = field(default_factory=dict[str, Cost])
@@ -86,7 +92,7 @@ class History:
         first = next(iterator, None)
         if not isinstance(first, StudyCreated):
             raise StoreError(f"a study's first event must be its creation; got {type(first).__name__}")
-        history = History(created=first, ledger=Ledger(first.budget))
+        history = History(created=first, budget=first.budget)
         with collector_paused():
             for event in iterator:
                 history.apply(event)
@@ -96,8 +102,13 @@ class History:
         """Take one more event in."""
         _APPLY[type(event)](self, event)
         self.seq += 1
-        if event.elapsed > self.ledger.elapsed:
-            self.ledger = self.ledger.at(event.elapsed)
+        if event.elapsed > self.elapsed:
+            self.elapsed = event.elapsed
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was spent and is reserved, under the ceilings of the budget, as it stands now."""
+        return Ledger(self.budget, self.spent, dict(self.reserved), self.elapsed)
 
     @property
     def metric(self) -> Metric:
@@ -120,7 +131,7 @@ class History:
     @property
     def baseline(self) -> Trial | None:
         """The trial that measures the config that the user started from."""
-        return next((trial for trial in self.trials if trial.purpose is Purpose.BASELINE), None)
+        return None if self.baseline_id is None else self.trials[self.baseline_id]
 
     @property
     def searched(self) -> Sequence[Trial]:
@@ -136,8 +147,16 @@ class History:
         return self.tallies.get(tuple(levers), Tally())
 
 
+_NEW = Trial(0, Config({}))
+
+
 def _owner(trial: int) -> str:
     return f"trial {trial}"
+
+
+def _settle(history: History, owner: str, actual: Cost) -> None:
+    history.reserved.pop(owner, None)
+    history.spent += actual
 
 
 def _session_opened(history: History, event: SessionOpened) -> None:
@@ -145,7 +164,7 @@ def _session_opened(history: History, event: SessionOpened) -> None:
     history.is_open, history.closed_because = True, None
     for trial in history.trials:
         if trial.status is Status.RUNNING:
-            history.trials[trial.id] = replace(trial, status=Status.INTERRUPTED)
+            history.trials[trial.id] = changed(trial, status=Status.INTERRUPTED)
 
 
 def _session_closed(history: History, event: SessionClosed) -> None:
@@ -157,26 +176,28 @@ def _heartbeat(history: History, event: Heartbeat) -> None:
 
 
 def _budget_changed(history: History, event: BudgetChanged) -> None:
-    history.ledger = replace(history.ledger, budget=event.budget)
+    history.budget = event.budget
 
 
 def _trial_started(history: History, event: TrialStarted) -> None:
     if event.trial != len(history.trials):
         raise StoreError(f"trial ids count without gaps: expected {len(history.trials)}, got {event.trial}")
-    history.ledger = history.ledger.hold(_owner(event.trial), event.reserved, event.elapsed)
+    history.reserved[_owner(event.trial)] = event.reserved
     history.trials.append(
-        Trial(
-            event.trial,
-            event.config,
-            Status.RUNNING,
-            event.purpose,
-            event.until,
-            event.levers,
-            event.seed,
-            event.why,
+        changed(
+            _NEW,
+            id=event.trial,
+            config=event.config,
+            purpose=event.purpose,
+            until=event.until,
+            levers=event.levers,
+            seed=event.seed,
+            why=event.why,
             confirms=event.confirms,
         )
     )
+    if event.purpose is Purpose.BASELINE and history.baseline_id is None:
+        history.baseline_id = event.trial
     if event.purpose is Purpose.SEARCH:
         tally = history.tallies.setdefault(event.levers, Tally())
         tally.trials += 1
@@ -186,10 +207,10 @@ def _trial_started(history: History, event: TrialStarted) -> None:
 def _trial_resumed(history: History, event: TrialResumed) -> None:
     trial = history.trials[event.trial]
     if trial.status is not Status.INTERRUPTED:
-        history.ledger = history.ledger.hold(_owner(event.trial), event.reserved)
+        history.reserved[_owner(event.trial)] = event.reserved
         if trial.purpose is Purpose.SEARCH:
             history.tallies[trial.levers].open += 1
-    history.trials[event.trial] = replace(trial, status=Status.RUNNING, until=event.until)
+    history.trials[event.trial] = changed(trial, status=Status.RUNNING, until=event.until)
 
 
 def _trial_measured(history: History, event: TrialMeasured) -> None:
@@ -198,24 +219,7 @@ def _trial_measured(history: History, event: TrialMeasured) -> None:
     if event.measurement.fidelity <= trial.fidelity:
         kept = tuple(m for m in kept if m.fidelity < event.measurement.fidelity)
     config = _with_drawn(history, trial, event.measurement) if event.measurement.drawn else trial.config
-    # Written out, here and where a grant ends: `replace` would take most of the time of opening a study.
-    history.trials[event.trial] = Trial(
-        trial.id,
-        config,
-        trial.status,
-        trial.purpose,
-        trial.until,
-        trial.levers,
-        trial.seed,
-        trial.why,
-        (*kept, event.measurement),
-        trial.cost,
-        trial.checkpoint,
-        trial.artifact,
-        trial.failure,
-        trial.confirms,
-        trial.retries,
-    )
+    history.trials[event.trial] = changed(trial, config=config, measurements=(*kept, event.measurement))
 
 
 def _with_drawn(history: History, trial: Trial, measurement: Measurement) -> Config:
@@ -230,28 +234,19 @@ def _with_drawn(history: History, trial: Trial, measurement: Measurement) -> Con
 
 def _trial_retried(history: History, event: TrialRetried) -> None:
     trial = history.trials[event.trial]
-    history.trials[event.trial] = replace(trial, retries=trial.retries + 1)
+    history.trials[event.trial] = changed(trial, retries=trial.retries + 1)
 
 
 def _grant_ended(history: History, event: GrantEnded) -> None:
     trial = history.trials[event.trial]
-    history.ledger = history.ledger.settle(_owner(event.trial), event.cost, event.elapsed)
-    history.trials[event.trial] = Trial(
-        trial.id,
-        trial.config,
-        event.status,
-        trial.purpose,
-        trial.until,
-        trial.levers,
-        trial.seed,
-        trial.why,
-        trial.measurements,
-        trial.cost + event.cost if trial.cost is not NOTHING else event.cost,
-        event.checkpoint,
-        event.artifact or trial.artifact,
-        event.failure,
-        trial.confirms,
-        trial.retries,
+    _settle(history, _owner(event.trial), event.cost)
+    history.trials[event.trial] = changed(
+        trial,
+        status=event.status,
+        cost=trial.cost + event.cost if trial.cost is not NOTHING else event.cost,
+        checkpoint=event.checkpoint,
+        artifact=event.artifact or trial.artifact,
+        failure=event.failure,
     )
     if event.checkpoint is not None:
         history.checkpointed[event.trial] = trial.fidelity
@@ -262,11 +257,11 @@ def _grant_ended(history: History, event: GrantEnded) -> None:
 
 
 def _budget_reserved(history: History, event: BudgetReserved) -> None:
-    history.ledger = history.ledger.hold(event.owner, event.amount)
+    history.reserved[event.owner] = event.amount
 
 
 def _budget_settled(history: History, event: BudgetSettled) -> None:
-    history.ledger = history.ledger.settle(event.owner, event.amount)
+    _settle(history, event.owner, event.amount)
     history.spent_by[event.owner] = history.spent_by.get(event.owner, NOTHING) + event.amount
 
 

@@ -1,20 +1,36 @@
 """The tables of the SQL store.
 
-    luthier_schema    version                            which layout this is; one row
-    luthier_studies   id, name, created                  seconds since 1970 UTC
-    luthier_events    study_id, seq, kind, content, at   seq counts from 0 without gaps; content is JSON in ASCII
-    luthier_leases    study, owner, until                who may write; may exist before the study does
+    luthier_schema    version                    which layout this is; one row
+    luthier_studies   id, name, created          seconds since 1970 UTC
+    luthier_events    place, kind, content, at   content is JSON in ASCII
+    luthier_leases    study, owner, until        who may write; may exist before the study does
 
-How many events a study holds and when it changed last follow from its last event, so that appending touches
-one place of one table.
+An event's place is its study's id times 2**32, plus its number in the study: from 0, without gaps. A single whole
+number as key makes an append to SQLite touch one page mostly, where a key of two columns rewrites several. How many
+events a study holds and when it changed last follow from its last event.
+
+In layout 1 the key was (study_id, seq).
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.sql import ClauseElement
 
-VERSION = 1
+VERSION = 2
 
 _metadata = MetaData()
 
@@ -31,12 +47,11 @@ _studies = Table(
 _events = Table(
     "luthier_events",
     _metadata,
-    Column("study_id", Integer, primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    # SQLite takes only a column called INTEGER for the row's own key; it is of 64 bits there.
+    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("kind", String(40), nullable=False),
     Column("content", Text, nullable=False),
     Column("at", Double, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 _leases = Table(
@@ -49,26 +64,34 @@ _leases = Table(
 
 TABLES = (_schema, _studies, _events, _leases)
 
+_places = literal_column("4294967296", BigInteger)
 _any = _events.alias()
-_last = select(func.max(_any.c.seq)).where(_any.c.study_id == _studies.c.id).correlate(_studies).scalar_subquery()
+_last = (
+    select(func.max(_any.c.place))
+    .where(_any.c.place >= _studies.c.id * _places, _any.c.place < _studies.c.id * _places + _places)
+    .correlate(_studies)
+    .scalar_subquery()
+)
 
 STATEMENTS: dict[str, ClauseElement] = {
     "read_version": select(_schema.c.version),
     "write_version": _schema.insert(),
+    "find_study": select(_studies.c.id).where(_studies.c.name == bindparam("study")),
     "lock_study": select(_studies.c.id).where(_studies.c.name == bindparam("study")).with_for_update(),
     "add_study": _studies.insert().values(name=bindparam("name"), created=bindparam("created")),
-    "count_events": select(func.max(_events.c.seq)).where(_events.c.study_id == bindparam("study_id")),
+    "last_place": select(func.max(_events.c.place)).where(
+        _events.c.place >= bindparam("first"), _events.c.place < bindparam("end")
+    ),
     "add_event": _events.insert(),
     "read_events": (
         select(_events.c.kind, _events.c.content)
-        .join(_studies, _studies.c.id == _events.c.study_id)
-        .where(_studies.c.name == bindparam("study"), _events.c.seq >= bindparam("after"))
-        .order_by(_events.c.seq)
+        .where(_events.c.place >= bindparam("first"), _events.c.place < bindparam("end"))
+        .order_by(_events.c.place)
     ),
     "read_studies": (
-        select(_studies.c.name, _events.c.seq, _studies.c.created, _events.c.at)
-        .where(_events.c.study_id == _studies.c.id)
-        .where(_events.c.seq == _last)
+        select(_studies.c.name, _events.c.place - _studies.c.id * _places, _studies.c.created, _events.c.at).where(
+            _events.c.place == _last
+        )
     ),
     "read_lease": select(_leases.c.owner, _leases.c.until)
     .where(_leases.c.study == bindparam("study"))
@@ -81,3 +104,12 @@ STATEMENTS: dict[str, ClauseElement] = {
 }
 """All that the store says to a database, by name. Parameters are named, and there are no literals: the driver gets
 each text as it is compiled, with the caller's mapping."""
+
+OUT_OF_THE_WAY = "ALTER TABLE luthier_events RENAME TO luthier_events_1"
+FROM_LAYOUT_1 = (
+    """INSERT INTO luthier_events (place, kind, content, at)
+    SELECT study_id * 4294967296 + seq, kind, content, at FROM luthier_events_1 ORDER BY study_id, seq""",
+    "DROP TABLE luthier_events_1",
+    "UPDATE luthier_schema SET version = 2",
+)
+"""What brings a database of layout 1 to this one: the first before the tables are made, the others after."""

@@ -7,11 +7,13 @@ an append then takes a sync of the disk, and little besides.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from luthier.core.clock import Clock, SystemClock
@@ -23,6 +25,9 @@ from luthier.store.memory import moved_on
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
+
+PLACES = 2**32
+"""So many places a study has for its events: an event's is its study's id times this, plus its number."""
 
 Durability: TypeAlias = Literal["power", "process"]
 
@@ -39,6 +44,18 @@ _ALONE = {
     "sqlite": "SELECT 1",
     "postgresql": "SELECT pg_advisory_xact_lock(731580440271)",
 }
+
+
+_LOG_PAGES = 250
+"""The length of SQLite's write-ahead log: 1 MB, some 200 appends. Starting it anew takes as long as a few of them."""
+
+
+class _PlaceTakenError(Exception):
+    """Another writer of the study whose first event is at the place `first` was there before."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__(first)
+        self.first = first
 
 
 class SqlStore:
@@ -72,7 +89,10 @@ class SqlStore:
         self._patience = patience
         self._engine = _engine(parsed, patience)
         self._sql: dict[str, str] = {}
-        self._connection: Any = None
+        self._known: dict[str, tuple[int, int]] = {}  # of studies: their first place, and how many events they held
+        self._log: tuple[Path, int] | None = None  # SQLite's log and its full length, until it has that
+        self._pooled: Any = None
+        self._connection: Any = None  # the driver's own, without the pool's layer
         try:
             self._open(durability)
         except BaseException:
@@ -87,24 +107,32 @@ class SqlStore:
         if not rows:
             return expected_seq
         now = self._clock.now()
-        with self._transaction("written", study) as run:
-            study_id, held = self._held(run, study)
-            if held != expected_seq:
-                raise moved_on(study, expected_seq, held)
-            if study_id is None:
-                run.execute(self._sql["add_study"], {"name": study, "created": now})
-                run.execute(self._sql["lock_study"], {"study": study})
-                study_id = int(run.fetchone()[0])
-            parameters = [
-                {"study_id": study_id, "seq": seq, "kind": kind, "content": content, "at": now}
-                for seq, (kind, content) in enumerate(rows, start=held)
-            ]
-            run.executemany(self._sql["add_event"], parameters)
-        return held + len(rows)
+        try:
+            with self._transaction("written", study) as run:
+                first = self._first_place(run, study, expected_seq, now)
+                parameters = [
+                    {"place": place, "kind": kind, "content": content, "at": now}
+                    for place, (kind, content) in enumerate(rows, start=first + expected_seq)
+                ]
+                self._lengthen_log()
+                try:
+                    run.executemany(self._sql["add_event"], parameters)
+                except self._driver.IntegrityError:
+                    raise _PlaceTakenError(first) from None
+        except _PlaceTakenError as taken:
+            with self._reading(study) as run:
+                raise moved_on(study, expected_seq, self._count(run, taken.first)) from None
+        self._known[study] = first, expected_seq + len(rows)
+        return expected_seq + len(rows)
 
     def events(self, study: str, after: int = 0) -> list[Event]:
         with self._reading(study) as run:
-            run.execute(self._sql["read_events"], {"study": study, "after": after})
+            run.execute(self._sql["find_study"], {"study": study})
+            found = run.fetchone()
+            if found is None:
+                return []
+            first = found[0] * PLACES
+            run.execute(self._sql["read_events"], {"first": first + max(after, 0), "end": first + PLACES})
             rows = run.fetchall()
         try:
             return from_texts(rows)
@@ -137,23 +165,55 @@ class SqlStore:
         with self._lock:
             if self._connection is not None:
                 with suppress(self._driver_error):
-                    self._connection.close()
-                self._connection = None
+                    self._pooled.close()
+                self._connection = self._pooled = None
             self._engine.dispose()
 
-    def _held(self, run: Any, study: str) -> tuple[int | None, int]:
-        """The study's id and how many events it holds; None and 0 where it doesn't exist yet."""
+    def _first_place(self, run: Any, study: str, expected_seq: int, now: float) -> int:
+        """The place of the study's first event, which is made where there is none; raises Conflict."""
+        known = self._known.get(study)
+        if known is not None and known[1] == expected_seq:
+            # It holds no fewer than it once did; if it holds more, the places are taken and can't be again.
+            return known[0]
         run.execute(self._sql["lock_study"], {"study": study})
         row = run.fetchone()
         if row is None:
             run.execute(_ALONE[self._dialect])
             run.execute(self._sql["lock_study"], {"study": study})
             row = run.fetchone()
+        held = 0 if row is None else self._count(run, row[0] * PLACES)
+        if held != expected_seq:
+            raise moved_on(study, expected_seq, held)
         if row is None:
-            return None, 0
-        run.execute(self._sql["count_events"], {"study_id": row[0]})
+            run.execute(self._sql["add_study"], {"name": study, "created": now})
+            run.execute(self._sql["find_study"], {"study": study})
+            row = run.fetchone()
+        return row[0] * PLACES
+
+    def _count(self, run: Any, first: int) -> int:
+        """How many events the study holds whose first is at the place `first`."""
+        run.execute(self._sql["last_place"], {"first": first, "end": first + PLACES})
         last = run.fetchone()[0]
-        return int(row[0]), 0 if last is None else int(last) + 1
+        return 0 if last is None else last - first + 1
+
+    def _lengthen_log(self) -> None:
+        """Once, while this connection may write: fill SQLite's write-ahead log with zeros up to its full length.
+
+        A sync of a file that grows waits for the file system's own journal too; within the length it has, it takes
+        two thirds of the time. SQLite goes by the frames it wrote, not by the file's length (SQLite file format, 4.1).
+        """
+        log, self._log = self._log, None
+        if log is None:
+            return
+        path, length = log
+        # Its locks are on other files, so that closing this one gives none of them back.
+        with suppress(OSError), path.open("r+b") as file:
+            start = file.seek(0, os.SEEK_END)
+            try:
+                file.write(bytes(max(0, length - start)))
+                file.flush()
+            except OSError:
+                file.truncate(start)
 
     def _open(self, durability: Durability) -> None:
         from sqlalchemy.exc import DBAPIError
@@ -162,7 +222,8 @@ class SqlStore:
         from luthier.store.schema import STATEMENTS, TABLES, VERSION
 
         try:
-            self._connection = self._engine.raw_connection()
+            self._pooled = self._engine.raw_connection()
+            self._connection = self._pooled.driver_connection
         except DBAPIError as error:
             raise self._explained(error.orig or error, "opened") from None
         except self._driver_error as error:
@@ -171,20 +232,32 @@ class SqlStore:
         self._sql = {name: str(statement.compile(dialect=dialect)) for name, statement in STATEMENTS.items()}
         self._settle(durability)
         version = self._version()
-        if version is None:
+        if version is None or version < VERSION:
             with self._transaction("made") as run:
                 run.execute(_ALONE[self._dialect])
-                for table in TABLES:
-                    run.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
-                run.execute(self._sql["read_version"])
-                if run.fetchone() is None:
-                    run.execute(self._sql["write_version"], {"version": VERSION})
+                tables = [CreateTable(table, if_not_exists=True).compile(dialect=dialect) for table in TABLES]
+                self._lay_out(run, [str(table) for table in tables])
             version = self._version()
         if version is not None and version > VERSION:
             raise StoreError(
                 f"the store {self._place} was written by a newer luthier: its layout is version {version}, this "
                 f"luthier knows up to {VERSION}; upgrade luthier to read it"
             )
+
+    def _lay_out(self, run: Any, tables: Sequence[str]) -> None:
+        """Make the tables, the first of which tells the layout; bring those of layout 1 to the present one."""
+        from luthier.store.schema import FROM_LAYOUT_1, OUT_OF_THE_WAY, VERSION
+
+        run.execute(tables[0])
+        run.execute(self._sql["read_version"])
+        found = run.fetchone()
+        statements = [*tables[1:]]
+        if found is not None and found[0] == 1:
+            statements = [OUT_OF_THE_WAY, *statements, *FROM_LAYOUT_1]
+        for statement in statements:
+            run.execute(statement)
+        if found is None:
+            run.execute(self._sql["write_version"], {"version": VERSION})
 
     def _settle(self, durability: Durability) -> None:
         """Set the connection up: how durable, and for SQLite a write-ahead log."""
@@ -199,6 +272,19 @@ class SqlStore:
                 mode = run.fetchone()[0]
             if mode == "delete":
                 self._use_log(time.monotonic() + self._patience)
+            if durability == "power":
+                self._keep_log_short()
+
+    def _keep_log_short(self) -> None:
+        """Have the log begin anew, over what it held, after every 250 pages."""
+        with self._reading() as run:
+            run.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            run.execute("PRAGMA page_size")
+            page = run.fetchone()[0]
+            run.execute("PRAGMA database_list")
+            file = run.fetchone()[2]
+        if file:
+            self._log = Path(f"{file}-wal"), 32 + _LOG_PAGES * (24 + page)
 
     def _use_log(self, deadline: float) -> None:
         """Switch the file to a write-ahead log; SQLite doesn't wait for others here, so this does."""
@@ -270,12 +356,16 @@ class SqlStore:
         return self._connection
 
     @property
+    def _driver(self) -> Any:
+        return self._engine.dialect.loaded_dbapi
+
+    @property
     def _driver_error(self) -> type[Exception]:
-        return self._engine.dialect.loaded_dbapi.Error
+        return self._driver.Error
 
     def _explained(self, error: BaseException, doing: str, study: str | None = None) -> LuthierError:
         what = f"the store {self._place}" if study is None else f"study '{study}' in the store {self._place}"
-        told = str(error).strip()
+        told = " ".join(str(error).split())
         if self._secret:
             told = told.replace(str(self._secret), "***")
         name = str(getattr(error, "sqlite_errorname", "") or "")
@@ -337,7 +427,7 @@ def _place(url: URL) -> str:
     """How the database is called in messages: without password, and without options, which may hold one too."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    return url.set(query={}).render_as_string(hide_password=True)
+    return url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
 
 
 def _engine(url: URL, patience: float) -> Engine:

@@ -19,6 +19,8 @@ from luthier.study.journal import Journal
 from luthier.study.problem import MakeSearcher
 from luthier.study.standing import challenges, standings
 
+ONE_TRIAL = Cost(trials=1)
+
 UNBOUNDED = Budget(trials=10**9)
 """What the user drives, the user ends."""
 
@@ -95,7 +97,7 @@ class AskTell:
         if len(grants) < count:
             raise BudgetExceeded("every config of the space has been asked for; there is nothing left to try")
         for number, grant in enumerate(grants, start=first):
-            lacking = self.history.ledger.lacking(Cost(trials=1))
+            lacking = self.history.ledger.lacking(ONE_TRIAL)
             if lacking is not None:
                 raise BudgetExceeded(f"the budget ({self.history.ledger.budget}) has no {lacking} left")
             seed = derive_seed(self.history.created.seed, "search", number)
@@ -106,11 +108,11 @@ class AskTell:
                     until=self._whole,
                     seed=seed,
                     why=dict(grant.why),
-                    reserved=Cost(trials=1),
+                    reserved=ONE_TRIAL,
                 )
             )
             self._searcher.tell(self.history.trials[number])
-        self._journal.flush()
+        self._journal.beat()
         return self.history.trials[first:]
 
     def tell(
@@ -128,7 +130,7 @@ class AskTell:
         number = trial if isinstance(trial, int) else trial.id
         if not 0 <= number < len(self.history.trials) or not self.history.trials[number].status.is_open:
             raise UsageError(f"trial {number} isn't open: it was never asked for, or was told before")
-        cost = Cost(seconds=seconds, trials=1)
+        cost = Cost(seconds=seconds, trials=1) if seconds else ONE_TRIAL
         if value is None:
             failure = Failure("told as failed", "its value was told as None")
             self._journal.write(GrantEnded(trial=number, status=Status.FAILED, cost=cost, failure=failure))
@@ -142,7 +144,7 @@ class AskTell:
         if challenges(self.history, told):
             best = standings(self.history)[0]
             self._journal.write(IncumbentChosen(trial=best.trial.id, mean=best.mean, deviation=best.deviation))
-        self._journal.flush()
+        self._journal.beat()
         return told
 
     def close(self) -> None:

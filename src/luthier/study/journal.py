@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
+from luthier.core.changed import changed
 from luthier.core.clock import Clock
 from luthier.core.contracts import Store
 from luthier.core.errors import Conflict, StoreError, UnknownName, UsageError
@@ -83,7 +83,7 @@ class Journal:
     def write(self, *events: Event) -> None:
         """Take `events` in, tell the observers, and have them committed by the next `flush`."""
         for event in events:
-            stamped = replace(event, elapsed=self.elapsed)
+            stamped = changed(event, elapsed=self.elapsed)
             self._uncommitted.append(stamped)
             self.history.apply(stamped)
             for observe in self._observers:
