@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from searching import ONE_THREAD
 from searching.problem import Problem
 from searching.traces import Trace, keep, kept
 
 SCRIPTS = Path(__file__).resolve().parent / "peers"
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".bench"
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")}
 
 
 @dataclass(frozen=True)

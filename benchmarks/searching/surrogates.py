@@ -20,8 +20,11 @@ from luthier.core.parameter import Choice, Float, Int
 from luthier.core.space import Space
 from searching.problem import Vector
 
-LCBENCH_INSTANCES = tuple("167168 189873 189906 126026 3945 7593 34539 126025 126029 146212 167104 167149".split())
-XGBOOST_INSTANCES = tuple("12 1501 16 28 54 181 182 1040 1220 1462".split())
+LCBENCH_INSTANCES = (
+    *("167168", "189873", "189906", "126026", "3945", "7593"),
+    *("34539", "126025", "126029", "146212", "167104", "167149"),
+)
+XGBOOST_INSTANCES = ("12", "1501", "16", "28", "54", "181", "182", "1040", "1220", "1462")
 
 LCBENCH = Space(
     {
@@ -107,7 +110,8 @@ class Surrogate:
         categories = np.zeros((len(configs), len(self.scenario.categories)), dtype=np.int32)
         codes = _encoding(self.data / self.scenario.folder)
         for row, config in enumerate(configs):
-            values = {_THEIRS.get(name, name): value for name, value in config.items()} | self.scenario.held
+            values: dict[str, Any] = {_THEIRS.get(name, name): value for name, value in config.items()}
+            values |= self.scenario.held
             values[self.scenario.categories[0]] = self.instance
             numbers[row] = [values.get(name, 0.0) for name in self.scenario.numbers]
             categories[row] = [codes[name][str(values.get(name, "#na#"))] for name in self.scenario.categories]

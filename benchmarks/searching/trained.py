@@ -183,21 +183,24 @@ def _complete_pairs(text: str) -> Iterator[tuple[str, float]]:
 def _breast_cancer() -> tuple[Any, Any]:
     from sklearn.datasets import load_breast_cancer
 
-    return load_breast_cancer(return_X_y=True)
+    X, y = load_breast_cancer(return_X_y=True)
+    return X, y
 
 
 @cache
 def _wine() -> tuple[Any, Any]:
     from sklearn.datasets import load_wine
 
-    return load_wine(return_X_y=True)
+    X, y = load_wine(return_X_y=True)
+    return X, y
 
 
 @cache
 def _diabetes() -> tuple[Any, Any]:
     from sklearn.datasets import load_diabetes
 
-    return load_diabetes(return_X_y=True)
+    X, y = load_diabetes(return_X_y=True)
+    return X, y
 
 
 @cache
@@ -266,10 +269,11 @@ def _support(settings: Mapping[str, Any]) -> Any:
 def _boosting(settings: Mapping[str, Any]) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
+    depth: Any = settings.get("depth")
     return GradientBoostingRegressor(
         n_estimators=settings["rounds"],
         learning_rate=settings["learning_rate"],
-        max_depth=settings.get("depth"),
+        max_depth=depth,
         max_leaf_nodes=settings.get("leaves"),
         min_samples_leaf=settings["leaf"],
         subsample=settings["subsample"],
