@@ -63,12 +63,16 @@ class Portion:
     few: bool = False
 
 
+# Every peer gets a first seed before the dear ones go on, so that there is soon something to compare with.
 PLAN = (
-    Portion(("random", "tpe"), (0, 1, 2, 3, 4)),
-    Portion(("gp",), (0, 1)),
-    Portion(("smac",), (0, 1)),
-    Portion(("hebo", "ax"), (0, 1, 2), few=True),
-    Portion(("gp", "smac"), (2, 3, 4)),
+    Portion(("random",), (0, 1, 2, 3, 4)),
+    Portion(("tpe",), (0, 1)),
+    Portion(("smac", "gp"), (0,)),
+    Portion(("hebo", "ax"), (0,), few=True),
+    Portion(("tpe",), (2, 3, 4)),
+    Portion(("smac", "gp"), (1,)),
+    Portion(("hebo", "ax"), (1, 2), few=True),
+    Portion(("smac", "gp"), (2, 3, 4)),
 )
 
 
