@@ -5,7 +5,8 @@
 Both draw 5 settings at random (two floats, a log float, an int, a choice) and "measure" the first of them, so that
 nothing but drawing, bookkeeping and storing takes time. What each side's store survives when a call returns:
 
-    luthier power         loss of power: SQLite in WAL mode, synchronous=FULL, one sync a commit
+    luthier power         loss of power: SQLite in WAL mode, synchronous=FULL, one sync a commit; the log has its full
+                          length from the start and is overwritten, so that the file system has nothing else to sync
     luthier process       kill -9, not loss of power: synchronous=NORMAL
     optuna journal        loss of power: JournalFileBackend.append_logs ends in os.fsync; 7 appends a trial
     optuna rdb            loss of power: RDBStorage sets no pragma, so SQLite's rollback journal with synchronous=FULL
@@ -84,7 +85,8 @@ def run_luthier(side: str, path: Path, trials: int, seed: int) -> float:
 
 def open_luthier(path: Path, trials: int) -> float:
     """Seconds from the file to the history."""
-    import sqlalchemy  # noqa: F401  imports count for neither side
+    import pydantic_core  # noqa: F401  imports count for neither side
+    import sqlalchemy  # noqa: F401
 
     import luthier.store.schema  # noqa: F401
     from luthier.core.history import History
