@@ -448,3 +448,12 @@ def test_debug_shows_the_traceback(luthier, function_task):
     assert process.returncode == 1
     assert "Traceback" in err
     assert "TaskFileError" in err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_without_a_place_in_the_code(luthier, table_task):
+    edit(table_task, "kind: estimator", "kind: estimator\n  allow_pickle: true")
+    ended = luthier("tune", "table.yaml", "--quiet", "--budget", "1 trial")
+    assert ended.code == 0
+    assert ended.err.startswith("luthier: mind: the stage 'estimator' may store models by pickle")
+    assert ended.err.count("\n") == 1

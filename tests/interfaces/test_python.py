@@ -16,12 +16,15 @@ def tune(what, **options):
     return lt.tune(what, **{"workers": 0, "progress": False, "store": "memory:", "budget": "4 trials", **options})
 
 
-def test_the_documented_call(folder):
+def test_the_documented_call(folder, capsys):
     study = tune(lambda x: x**2, metric=LOSS, levers=LEVERS)
     assert study.history.concluded is not None
     assert study.verdict is not None
     assert study.verdict.rows == 0
     assert [*study.best["settings"]] == ["x"]
+    assert "show()" in repr(study)
+    study.show()
+    assert "What each lever cost" in capsys.readouterr().out
 
 
 def test_names_and_resuming(folder):

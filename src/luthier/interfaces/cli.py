@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -217,6 +218,7 @@ def main() -> None:
     """The console script: errors of ours are one message, everything else names the way to its traceback."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    warnings.showwarning = _show_warning
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _as_interrupt)
     try:
@@ -277,6 +279,11 @@ def _print_rich(renderable: RenderableType) -> None:
     from rich.console import Console
 
     Console().print(renderable)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """One line, without the place in the code, which says nothing to who typed a command."""
+    print(f"luthier: mind: {message}", file=sys.stderr)
 
 
 def _as_interrupt(number: int, frame: Any) -> None:

@@ -50,7 +50,7 @@ def tune(
 
         study = lt.tune(loss, metric=lt.Metric("loss", "minimize"), budget="100 trials",
                         levers={"settings": {"x": lt.Float(-1, 1)}})
-        study.best, study.verdict
+        study.show(), study.best, study.verdict
 
     `what` is a stage, a function of its settings (also define-by-run: `f(trial)`), or with `data` a
     scikit-learn estimator, its class, or a function of a settings dict that makes one.

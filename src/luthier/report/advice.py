@@ -57,7 +57,7 @@ def _title(bill: Bill) -> str:
     if bill.evidence is Evidence.NOTHING:
         return "Nothing measured yet"
     if bill.evidence is Evidence.VALIDATION:
-        return "Still running" if bill.is_running else "Not finished: nothing is proven yet"
+        return "Still running, or cut off" if bill.is_running else "Not finished: nothing is proven yet"
     if bill.is_significant:
         return "The tuned model is better"
     if not bill.is_tested and not bill.is_baseline_kept:
@@ -146,7 +146,7 @@ def _finish_first(bill: Bill, prospect: Prospect) -> str | None:
     if bill.evidence is not Evidence.VALIDATION:
         return None
     if bill.is_running:
-        return "let it run: the gain is proven only at the end"
+        return "let it run, since the gain is proven only at the end; if it was cut off, take it up again by --resume"
     return "take the study up again (--resume) and let it finish: gains seen while searching look larger than they are"
 
 

@@ -222,7 +222,7 @@ def _fitted(
         for key, config in configs.items()
         if key not in fitted
     }
-    reasons = dict.fromkeys(configs, "the budget was used up; raise it, then go on by --resume")
+    reasons = dict.fromkeys(configs, "the budget was used up; raise it by --budget, then go on by --resume")
 
     def done(key: str, message: Finished | Failed) -> None:
         if isinstance(message, Finished) and message.artifact is not None:
@@ -289,8 +289,8 @@ def _predicted(problem: Problem, work: _Work, inputs: Dataset, addresses: Mappin
     work.run(tasks, done, work.pace.predict_until)
     if len(predictions) < len(tasks):
         raise RunError(
-            "the budget was used up before the held-out rows were predicted; raise it and go on by --resume: "
-            "the same opening will be finished"
+            "the budget was used up before the held-out rows were predicted; raise it by --budget and go on by "
+            "--resume: the same opening will be finished"
         )
     return {role: predictions[address] for role, address in addresses.items()}
 

@@ -108,7 +108,9 @@ class Loop:
             self._start(grant, Purpose.BASELINE, self._reservation(grant.until, free=1))
         while self.history.baseline is None or self.history.baseline.status.is_open:
             if self.journal.elapsed >= self.pace.hard_stop:
-                raise RunError("the time was up before the baseline was measured; raise the budget, then --resume")
+                raise RunError(
+                    "the time was up before the baseline was measured; raise it by --budget, then go on by --resume"
+                )
             self._step(self.pace.hard_stop)
         self._require_baseline()
         if any(trial.purpose is Purpose.CONFIRMATION for trial in self.history.trials):

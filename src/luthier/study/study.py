@@ -65,6 +65,17 @@ class Study:
             raise UsageError(f"study '{self.name}' has measured nothing yet; run it first")
         return history.incumbent.config.by_lever()
 
+    def __repr__(self) -> str:
+        return f"<Study '{self.name}'; its show() prints what was found, and what each lever cost and gained>"
+
+    def show(self) -> None:
+        """Print the final screen: the verdict, the bill, what was changed and what to do next."""
+        from rich.console import Console
+
+        from luthier.report.screen import FinalScreen
+
+        Console().print(FinalScreen.of(self.history, self.name))
+
     def run(self, observers: tuple[Observer, ...] = (), *, resume: bool = False) -> History:
         """Tune until the budget is spent, confirm, open the held-out test, and conclude; the history.
 
