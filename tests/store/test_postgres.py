@@ -49,10 +49,12 @@ class Server:
 
     def start(self) -> None:
         options = f"-k {self.folder} -c listen_addresses='' -c max_connections=40"
-        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "-o", options, "start")
+        self.run(
+            "pg_ctl", "-D", self.folder / "data", "-w", "-t", 300, "-l", self.folder / "log", "-o", options, "start"
+        )
 
     def stop(self, mode: str = "fast") -> None:
-        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop")
+        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-t", 300, "-m", mode, "stop")
 
     def database(self) -> str:
         """The URL of a fresh, empty database."""

@@ -11,7 +11,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -91,8 +92,8 @@ class SqlStore:
         self._sql: dict[str, str] = {}
         self._known: dict[str, tuple[int, int]] = {}  # of studies: their first place, and how many events they held
         self._log: tuple[Path, int] | None = None  # SQLite's log and its full length, until it has that
-        self._pooled: Any = None
         self._connection: Any = None  # the driver's own, without the pool's layer
+        self._let_go: Callable[[], object] = self._engine.dispose
         try:
             self._open(durability)
         except BaseException:
@@ -163,11 +164,8 @@ class SqlStore:
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                with suppress(self._driver_error):
-                    self._pooled.close()
-                self._connection = self._pooled = None
-            self._engine.dispose()
+            self._connection = None
+            self._let_go()
 
     def _first_place(self, run: Any, study: str, expected_seq: int, now: float) -> int:
         """The place of the study's first event, which is made where there is none; raises Conflict."""
@@ -222,8 +220,9 @@ class SqlStore:
         from luthier.store.schema import STATEMENTS, TABLES, VERSION
 
         try:
-            self._pooled = self._engine.raw_connection()
-            self._connection = self._pooled.driver_connection
+            pooled = self._engine.raw_connection()
+            self._connection = pooled.driver_connection
+            self._let_go = weakref.finalize(self, _let_go, self._engine, pooled)
         except DBAPIError as error:
             raise self._explained(error.orig or error, "opened") from None
         except self._driver_error as error:
@@ -401,6 +400,17 @@ _CAUSES = (
 )
 """Beginning of SQLite's error name, the cause in words, and what to do next."""
 _OTHERWISE = "nothing was changed: look at the database, then resume the study"
+
+
+def _let_go(engine: Engine, pooled: Any) -> None:
+    """Close the one connection of a store that was closed, or forgotten."""
+    connection = pooled.driver_connection
+    with suppress(engine.dialect.loaded_dbapi.Error):
+        pooled.close()
+    engine.dispose()
+    # The pool lets one that was lost go without closing it.
+    with suppress(engine.dialect.loaded_dbapi.Error):
+        connection.close()
 
 
 def _parsed(url: str) -> URL:
