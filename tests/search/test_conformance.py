@@ -7,10 +7,12 @@ import pytest
 from luthier.core.trial import Decision
 from luthier.search.asha import Asha
 from luthier.search.check import check_pruner, check_searcher, check_telling
+from luthier.search.cma_es import CmaEs
 from luthier.search.model import Model
 from luthier.search.random import Random
 from luthier.search.registry import get_pruner, get_searcher, known_pruners, known_searchers
 from luthier.search.sobol import Sobol
+from luthier.search.tpe import Tpe
 
 
 @pytest.mark.parametrize("name", known_searchers())
@@ -20,7 +22,8 @@ def test_searchers_conform(name):
 
 def test_asha_conforms_with_other_inner_searchers():
     check_searcher(functools.partial(Asha, inner=Sobol, eta=2, minimum=2))
-    check_telling(functools.partial(Asha, inner=Model))
+    for inner in (Model, Tpe, CmaEs):
+        check_telling(functools.partial(Asha, inner=inner))
 
 
 @pytest.mark.parametrize("name", known_pruners())

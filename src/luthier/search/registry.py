@@ -23,10 +23,12 @@ PRUNERS = "luthier.pruners"
 _OURS: Mapping[str, Mapping[str, str]] = {
     SEARCHERS: {
         "asha": "luthier.search.asha:Asha",
+        "cma-es": "luthier.search.cma_es:CmaEs",
         "grid": "luthier.search.grid:Grid",
         "model": "luthier.search.model:Model",
         "random": "luthier.search.random:Random",
         "sobol": "luthier.search.sobol:Sobol",
+        "tpe": "luthier.search.tpe:Tpe",
     },
     PRUNERS: {
         "asha": "luthier.search.asha_stopping:AshaStopping",
