@@ -18,6 +18,7 @@ from luthier.core.trial import Resume, Status
 from luthier.integrations import optuna as integration
 from luthier.integrations.optuna import LuthierSampler
 from luthier.search.random import Random
+from luthier.search.registry import known_searchers
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -40,7 +41,7 @@ class TestRandom(_Kit):
 
 @pytest.mark.prove
 class TestOthers(_Kit):
-    @pytest.fixture(params=["asha", "grid", "sobol"])
+    @pytest.fixture(params=sorted({*known_searchers()} - {"model", "random"}))
     def sampler(self, request):
         return lambda: LuthierSampler(seed=0, searcher=request.param)
 

@@ -181,20 +181,22 @@ class _Followed:
 
     def _informed(self, trials: Sequence[FrozenTrial], asking: FrozenTrial) -> Searcher:
         """The searcher, told all there is to tell."""
-        over = ended(trials)
-        fresh = {trial.number: self.fitted.config(trial.params) for trial in over if trial.number not in self.over}
+        open_or_new = [trial for trial in trials if trial.number not in self.over]
+        fresh = {trial.number: self.fitted.config(trial.params) for trial in ended(open_or_new)}
         # A searcher may keep the config that it was told first, so a proposal that wasn't followed needs another one.
         if self.searcher is None or any(self.running.get(n, config.key) != config.key for n, config in fresh.items()):
             self.searcher = self._new_searcher()
-            self.running, self.over = {}, {}
-            fresh = {trial.number: self.fitted.config(trial.params) for trial in over}
+            self.running, self.over, open_or_new = {}, {}, list(trials)
+            fresh = {trial.number: self.fitted.config(trial.params) for trial in ended(trials)}
         self.over.update(fresh)
-        several = len(self.directions) > 1
-        scalars = self._scalars(over, asking.number) if several else {}
-        for trial in over:
-            if several or trial.number in fresh:
-                self._tell_ended(self.searcher, trial, scalars.get(trial.number) if several else _value(trial))
-        for trial in trials:
+        if len(self.directions) == 1:
+            for trial in ended(open_or_new):
+                self._tell_ended(self.searcher, trial, _value(trial))
+        else:  # another weighting changes all values
+            scalars = self._scalars(ended(trials), asking.number)
+            for trial in ended(trials):
+                self._tell_ended(self.searcher, trial, scalars.get(trial.number))
+        for trial in open_or_new:
             if trial.state is TrialState.RUNNING and trial.number != asking.number and trial.number not in self.running:
                 self._tell_running(self.searcher, trial)
         return self.searcher
