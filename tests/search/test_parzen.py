@@ -106,12 +106,12 @@ def test_texts_of_others_are_alike_only_to_themselves():
     assert same > other == candidate
 
 
-def test_widths_reach_to_the_farther_neighbor():
-    axes = axes_of(Space({"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))}))
-    rows = np.array([[0.5, 0.25], [0.1, 0.25], [0.9, 0.75], [np.nan, 0.25]])
-    widths = widths_of(axes, rows)
-    np.testing.assert_allclose(widths[:3, 0], [0.4, 0.4, 0.4])
-    assert (widths[:, 1] == widths[0, 1]).all()
-    crowded = widths_of(axes[:1], np.full((200, 1), 0.5))
-    np.testing.assert_allclose(crowded, 0.01)
-    np.testing.assert_allclose(widths_of(axes[:1], np.array([[0.3]])), 0.7)
+def test_widths_narrow_with_the_number_of_rows():
+    axes = axes_of(Space({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0), "kind": Choice(("a", "b"))}))
+    rows = np.tile([0.5, np.nan, 0.25], (10, 1))
+    few, many = widths_of(axes, rows), widths_of(axes, np.tile(rows, (30, 1)))
+    np.testing.assert_allclose(few[:2], 0.2 * 10 ** (-1 / 6))
+    np.testing.assert_allclose(many[:2], 0.2 * 300 ** (-1 / 6))
+    assert few[2] == many[2]
+    assert widths_of(axes, np.tile(rows, (100_000, 1)))[0] == 0.03
+    assert widths_of(axes, np.empty((0, 3))).shape == (3,)

@@ -82,7 +82,7 @@ def test_begins_with_the_default_and_says_which_rule_proposed():
         rules.append(grant.why["rule"])
         searcher.tell(_ended(number, grant.config, function(grant.config)))
     assert rules == ["default", *["start"] * 9, *["ratio"] * 10, "explore", *["ratio"] * 3]
-    assert (grant.why["good"], grant.why["bad"]) == (4, 19)
+    assert (grant.why["good"], grant.why["bad"]) == (5, 18)
     assert math.isfinite(grant.why["log_ratio"])
 
 
@@ -141,7 +141,7 @@ def test_running_trials_keep_workers_apart():
     for number, grant in enumerate(grants[:3]):
         searcher.tell(Trial(21 + number, grant.config))
     assert searcher.ask(3, space) == grants[3:]
-    assert [grant.why["bad"] for grant in grants] == [17, 18, 19, 20, 21, 22]
+    assert [grant.why["bad"] for grant in grants] == [16, 17, 18, 19, 20, 21]
 
 
 def test_failures_are_avoided():

@@ -23,6 +23,7 @@ from luthier.search.axes import Axis, Kind
 from luthier.search.numeric import Matrix, normal_cdf, normal_quantile
 
 TINY = 1e-300
+SPREAD, LEAST_WIDTH = 0.2, 0.03  # in unit coordinates
 CATEGORY_SHARE = 0.2  # of a kernel on a category, the part that goes to the prior
 
 
@@ -72,30 +73,16 @@ class ParzenEstimator:
 
 
 def widths_of(axes: Sequence[Axis], rows: Matrix) -> Matrix:
-    """(n, u): how wide to make the kernel of each of `rows` (n, u) on each axis.
+    """(u,): how wide to make the kernels of `rows` (n, u) on each axis.
 
-    On numbers and grids it is the distance to the farther of the two neighbors among the rows, where the ends of the
-    axis are neighbors to all but the outermost, and between 1 / min(100, n + 2) and 1 (Bergstra et al. 2011, section
-    4.3; the lower limit as in Hyperopt). A row that lacks the setting has no kernel there, so that any width will do.
+    On numbers and grids they narrow with n as Scott's rule has it (1992, Multivariate Density Estimation, equation
+    6.42), d being the number of coordinates that a row has on average: spread * n^(-1 / (d + 4)), but no less than
+    `LEAST_WIDTH`. The spread is fixed, not measured: good configs that lie close together by chance must not keep
+    all others close.
     """
-    least = 1.0 / min(100.0, len(rows) + 2.0)
-    widths = np.full(rows.shape, CATEGORY_SHARE)
-    for index, axis in enumerate(axes):
-        here = ~np.isnan(rows[:, index])
-        if axis.kind is not Kind.CATEGORY and here.any():
-            widths[here, index] = np.clip(_farther_neighbor(rows[here, index]), least, 1.0)
-    return widths
-
-
-def _farther_neighbor(coordinates: Matrix) -> Matrix:
-    """(n,): the distance from each coordinate (n,) to the farther of the next ones on its two sides."""
-    order = np.argsort(coordinates, kind="stable")
-    gaps = np.diff(coordinates[order], prepend=0.0, append=1.0)
-    if len(order) > 1:
-        gaps[0], gaps[-1] = gaps[1], gaps[-2]
-    distances = np.empty(len(order))
-    distances[order] = np.maximum(gaps[:-1], gaps[1:])
-    return distances
+    active = float((~np.isnan(rows)).sum(axis=1).mean()) if len(rows) else 0.0
+    width = max(SPREAD * max(len(rows), 1) ** (-1.0 / (active + 4.0)), LEAST_WIDTH)
+    return np.array([CATEGORY_SHARE if axis.kind is Kind.CATEGORY else width for axis in axes])
 
 
 def _log_kernel(axis: Axis, x: Matrix, centers: Matrix, widths: Matrix) -> Matrix:

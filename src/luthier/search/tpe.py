@@ -32,7 +32,7 @@ from luthier.search.sobol import SobolPoints
 STARTS = 10  # different values of the free settings before the densities speak
 EXPLORE_EVERY = 20  # one proposal in so many is a draw from the priors: a branch that was never seen is never likely
 CANDIDATES = 64  # draws from the density of the good
-GOOD_SHARE = 0.15
+GOOD_SHARE = 0.2
 MOST_GOOD = 50
 MOST_BAD = 250
 ENOUGH = 10  # trials that must have reached a fidelity for values to be compared there
@@ -42,7 +42,7 @@ class Tpe(TrialSearcher):
     """A proposal costs the same however many trials there are, and a space may be as mixed and conditional as it likes.
 
     The first proposals are the default config and points of a Sobol sequence through the priors, until 10 different
-    values of the free settings were tried (`why`: "default", "start"). From then on the best 15 %, 50 trials at most,
+    values of the free settings were tried (`why`: "default", "start"). From then on the best fifth, 50 trials at most,
     are the good ones. Of the others, at most 250 make the second density: half of them the next best, half spread
     evenly over the rest. Failures, NaN and trials that still run belong to these; so parallel workers spread out.
     `why` gives the numbers of "good" and "bad" kernels, and "log_ratio", the logarithm of good over bad. One proposal
