@@ -13,6 +13,8 @@ trained, recorded runs of TaskSet, and five scikit-learn searches trained for re
 *observed* value, and what counts is its *truth*, without noise. Best known is the best entry of a table, or else
 the best of random points (20,000; 1,000 where training is real) and of all runs that are compared: climbing a
 surrogate finds artefacts, so an optimizer of its own would be no yardstick. Geometric means are floored at 1e-4.
+Where a side itself sets the best known value, its regret there is 0 and counts as the floor, so ratios of regret
+look large; counts of wins and mean regrets don't depend on that, and should be read first.
 
 **Peers** (`searching/peers/`), each as its own users would run it, at its defaults, in an environment of its own:
 

@@ -566,11 +566,15 @@ def _same(one: Any, other: Any) -> bool:
 def _through_prior(prior: Prior | None, parameter: Float | Int, uniform: Sequence[float]) -> Sequence[float]:
     if prior is None:
         return uniform
-    return (prior.quantile(uniform[0], parameter.to_unit(_nearest(parameter, prior.center))[0]),)
+    return (prior.quantile(uniform[0], nearest_unit(parameter, prior.center)),)
+
+
+def nearest_unit(parameter: Float | Int, number: float) -> float:
+    """The unit coordinate of the value of `parameter` that is nearest to `number`, which lies in its range."""
+    return parameter.to_unit(_nearest(parameter, number))[0]
 
 
 def _nearest(parameter: Float | Int, number: float) -> float:
-    """The value of `parameter` that is nearest to `number`, which lies in its range."""
     if isinstance(parameter, Float):
         return parameter.check(number)
     steps = min(round((number - parameter.low) / parameter.step), (parameter.high - parameter.low) // parameter.step)
