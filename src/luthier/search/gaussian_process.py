@@ -20,7 +20,7 @@ Groups = NDArray[np.int64]
 # Prior of log lengthscales: normal, growing with the dimension. Hvarfner, Hellsten and Nardi (2024), arXiv
 # 2402.02229, eq. 7, which leaves location and scale open to choice.
 LENGTHSCALE_LOCATION = -0.5
-LENGTHSCALE_SCALE = 0.5
+LENGTHSCALE_SCALE = 1.0
 SIGNAL_LOCATION, SIGNAL_SCALE = 0.0, 1.0  # of the log signal variance
 NOISE_LOCATION, NOISE_SCALE = -6.0, 2.0  # of the log noise variance
 BOUNDS = {"lengthscale": (-4.0, 6.0), "signal": (-3.0, 3.0), "noise": (-12.0, 1.0)}  # of logs
