@@ -164,3 +164,21 @@ def test_damaged_and_unknown_events_are_store_errors() -> None:
     for kind, text in (("nonsense", "{}"), ("heartbeat", "{"), ("heartbeat", '{"what": 1}'), ("trial_started", "[]")):
         with pytest.raises(StoreError):
             from_text(kind, text)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_starting_a_worker_is_what_the_baseline_took_beyond_its_cost(resumed: bool):
+    events: list[Event] = [CREATED, TrialStarted(trial=0, config=Config({}), until=1, purpose=Purpose.BASELINE)]
+    start = 0.0
+    if resumed:
+        start = 10.0
+        events += [
+            SessionOpened(owner="second", at=0.0, elapsed=start),
+            TrialResumed(trial=0, until=1, elapsed=start),
+        ]
+    events += [
+        GrantEnded(trial=0, status=Status.COMPLETED, cost=Cost(seconds=2.0), elapsed=start + 5.0),
+        TrialStarted(trial=1, config=Config({"x": 1}), until=1, elapsed=start + 5.0),
+        GrantEnded(trial=1, status=Status.COMPLETED, cost=Cost(seconds=1.0), elapsed=start + 30.0),
+    ]
+    assert History.of(events).starting_seconds == 3.0

@@ -59,7 +59,8 @@ class History:
     when it is asked for: a new one for each event would take a tenth of the time of opening a study.
     `trials[i].id == i`. `checkpointed` holds, by trial, the fidelity at which its checkpoint was saved: a crash may
     have left later measurements, whose state is lost. `incumbents` lists, in order, what the study held for its best
-    config. `grown` holds settings that define-by-run functions asked for, `spent_by` what was spent on anything but
+    config. `starting_seconds` is how much longer the baseline's last grant took than its cost says: getting a worker
+    ready. `grown` holds settings that define-by-run functions asked for, `spent_by` what was spent on anything but
     trials, by owner: thinking up proposals, the final fits. `tallies` sums trials up by free levers.
     """
 
@@ -71,6 +72,8 @@ class History:
     seq: int = 1
     trials: list[Trial] = field(default_factory=list[Trial])
     baseline_id: int | None = None
+    baseline_granted: float = 0.0
+    starting_seconds: float = 0.0
     checkpointed: dict[int, int] = field(default_factory=dict[int, int])
     incumbents: list[IncumbentChosen] = field(default_factory=list[IncumbentChosen])
     spent_by: dict[str, Cost] = field(default_factory=dict[str, Cost])
@@ -197,7 +200,7 @@ def _trial_started(history: History, event: TrialStarted) -> None:
         )
     )
     if event.purpose is Purpose.BASELINE and history.baseline_id is None:
-        history.baseline_id = event.trial
+        history.baseline_id, history.baseline_granted = event.trial, event.elapsed
     if event.purpose is Purpose.SEARCH:
         tally = history.tallies.setdefault(event.levers, Tally())
         tally.trials += 1
@@ -210,6 +213,8 @@ def _trial_resumed(history: History, event: TrialResumed) -> None:
         history.reserved[_owner(event.trial)] = event.reserved
         if trial.purpose is Purpose.SEARCH:
             history.tallies[trial.levers].open += 1
+    if event.trial == history.baseline_id:
+        history.baseline_granted = event.elapsed
     history.trials[event.trial] = changed(trial, status=Status.RUNNING, until=event.until)
 
 
@@ -248,6 +253,8 @@ def _grant_ended(history: History, event: GrantEnded) -> None:
         artifact=event.artifact or trial.artifact,
         failure=event.failure,
     )
+    if event.trial == history.baseline_id:
+        history.starting_seconds = max(0.0, event.elapsed - history.baseline_granted - event.cost.seconds)
     if event.checkpoint is not None:
         history.checkpointed[event.trial] = trial.fidelity
     if trial.purpose is Purpose.SEARCH:

@@ -138,7 +138,7 @@ class Pace:
             return 0.0
         rounds = math.ceil((len(self.problem.levers) + 2) / self.workers)
         slowest = max((self.final_fit_seconds(trial) for trial in self._leading(history)), default=0.0)
-        return rounds * (SAFETY * slowest + STORING_SECONDS) + FIXED_SECONDS
+        return self._starting_seconds(history) + rounds * (SAFETY * slowest + STORING_SECONDS) + FIXED_SECONDS
 
     def _confirm_seconds(self, history: History) -> float:
         """For measuring the best few and the baseline again at the highest fidelity."""
@@ -149,7 +149,11 @@ class Pace:
         slowest = max(
             (trial.cost.seconds * maximum / max(1, trial.fidelity) for trial in self._leading(history)), default=0.0
         )
-        return SAFETY * rounds * slowest
+        return self._starting_seconds(history) + SAFETY * rounds * slowest
+
+    def _starting_seconds(self, history: History) -> float:
+        """For new workers, since those whose grants the end of a phase cuts off are ended with them."""
+        return SAFETY * history.starting_seconds
 
     def _leading(self, history: History) -> list[Trial]:
         """The baseline and the trials that the study has held for its best of late."""
