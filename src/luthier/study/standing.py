@@ -21,13 +21,15 @@ class Standing:
 def standings(history: History, *, confirmed: bool = True) -> list[Standing]:
     """All measured trials that could be chosen, best first.
 
+    One that failed can't be, whatever it showed before. Where a model itself changes with fidelity (epochs), only
+    trials that came as far as the farthest are compared: what half a training shows isn't what all of it would.
     A trial measured on fewer folds than the baseline is set against the baseline on those same folds, so that
     an easy first fold makes nobody an incumbent. Confirmations count unless `confirmed` is False: the values of
     a config are averaged by their precision. Shrinking moves the gains over the baseline, not the baseline
     itself. Equal means are told apart by the observed value, then by age.
     """
     sign = history.metric.sign
-    trials = [trial for trial in history.searched if trial.value is not None]
+    trials = _comparable(history)
     if not trials:
         return []
     confirmations = _confirmations(history) if confirmed else {}
@@ -51,9 +53,18 @@ def standings(history: History, *, confirmed: bool = True) -> list[Standing]:
     return [rows[index] for index in order]
 
 
+def _comparable(history: History) -> list[Trial]:
+    """The trials that could be chosen, in order of id."""
+    measured = [t for t in history.searched if t.value is not None and t.status is not Status.FAILED]
+    if history.created.fidelity.cumulative:
+        return measured
+    farthest = max((trial.fidelity for trial in measured), default=0)
+    return [trial for trial in measured if trial.fidelity == farthest]
+
+
 def challenges(history: History, trial: Trial) -> bool:
     """Whether `trial`, just ended, may change who the incumbent is; cheap, for studies without noise."""
-    if trial.value is None:
+    if trial.value is None or trial.status is Status.FAILED:
         return False
     incumbent = history.incumbent
     if incumbent is None or incumbent.value is None or trial.standard_error is not None:
