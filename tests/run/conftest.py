@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,24 +22,6 @@ def artifacts(tmp_path: Path) -> FolderArtifacts:
 def pool(artifacts: FolderArtifacts) -> Iterator[PoolRunner]:
     with PoolRunner(artifacts, 1, threads_per_worker=1) as runner:
         yield runner
-
-
-@pytest.fixture
-def is_running() -> Callable[[int], bool]:
-    """Whether a process runs; a zombie that nobody has collected yet doesn't."""
-
-    def look(pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        stat = Path(f"/proc/{pid}/stat")
-        try:
-            return stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-        except FileNotFoundError:
-            return not Path("/proc").exists()
-
-    return look
 
 
 @pytest.fixture

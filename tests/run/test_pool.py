@@ -30,6 +30,7 @@ from luthier.core.errors import UsageError
 from luthier.core.trial import Decision, Measurement
 from luthier.run.check import CountingStage, FolderArtifacts, evaluation, messages_until_over
 from luthier.run.pool import PoolRunner
+from tests.processes import is_running
 from tests.run.stages import FunctionStage, die, spawn_child, task_of
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -315,9 +316,7 @@ def test_a_stage_that_swallows_everything_still_ends(warm_pool: PoolRunner) -> N
 
 
 @linux_only
-def test_a_time_limit_ends_what_the_stage_started(
-    warm_pool: PoolRunner, is_running: Callable[[int], bool], eventually: Look
-) -> None:
+def test_a_time_limit_ends_what_the_stage_started(warm_pool: PoolRunner, eventually: Look) -> None:
     def starts(step: int, settings: Any, context: Context) -> float:
         return float(spawn_child()) if step == 1 else sleeping(step, settings, context)
 
@@ -347,9 +346,7 @@ def test_a_memory_limit_ends_the_worker(pool: PoolRunner) -> None:
 
 
 @linux_only
-def test_cancel_ends_a_running_task_and_its_children(
-    pool: PoolRunner, is_running: Callable[[int], bool], eventually: Look
-) -> None:
+def test_cancel_ends_a_running_task_and_its_children(pool: PoolRunner, eventually: Look) -> None:
     def starts(step: int, settings: Any, context: Context) -> float:
         return float(spawn_child()) if step == 1 else sleeping(step, settings, context)
 
@@ -394,9 +391,7 @@ def test_cancel_a_queued_task(pool: PoolRunner) -> None:
 
 
 @linux_only
-def test_close_ends_everything_and_removes_its_folder(
-    artifacts: FolderArtifacts, is_running: Callable[[int], bool]
-) -> None:
+def test_close_ends_everything_and_removes_its_folder(artifacts: FolderArtifacts) -> None:
     runner = PoolRunner(artifacts, 1)
     runner.submit(task_of(lambda step, settings, context: float(spawn_child()) if step == 1 else busy(2, {}, context)))
     first: list[Message] = []

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.processes import is_running
+
 Look = Callable[[Callable[[], Any]], bool]
 
 _HEAD = """
@@ -100,9 +102,7 @@ run(objective)
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_no_worker_outlives_its_parent(
-    tmp_path: Path, how: signal.Signals, is_running: Callable[[int], bool], eventually: Look
-) -> None:
+def test_no_worker_outlives_its_parent(tmp_path: Path, how: signal.Signals, eventually: Look) -> None:
     body = """
 def objective(step):
     import re, subprocess

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.processes import is_running
 
 from luthier.core.contracts import Limits, View
 from luthier.core.errors import StageError, UsageError
@@ -36,14 +37,6 @@ def script(tmp_path: Path):
         return CommandStage(f"{{python}} {path} {arguments}", **given)
 
     return make
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return not Path("/proc").exists() or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def gone(pid: int) -> bool:
