@@ -12,6 +12,8 @@ from scipy.stats import norm
 
 from luthier.core.parameter import Choice, Float, Int, Order, Range, Subset, Text
 from luthier.core.space import Space
+from luthier.search.bend import STRAIGHT
+from luthier.search.coordinates import Coordinates
 from luthier.search.features import Features
 from luthier.search.gaussian_process import Kernel, Posterior, _Objective, default_kernel, fit_kernel
 from luthier.search.log_improvement import log_expected_improvement
@@ -58,9 +60,9 @@ def test_believing_keeps_the_mean_and_lowers_the_deviation():
 
 def test_the_gradient_is_that_of_the_density():
     Z, y, w = _data(15)
-    objective = _Objective(Z, GROUPS, 2, y, w, 0.3)
+    objective = _Objective(Z, GROUPS, 2, y, w, 0.3, np.array([0, 2]))
     for seed in range(5):
-        logs = np.random.default_rng(seed).normal([0, 0, 0, -3], 0.5)
+        logs = np.random.default_rng(seed).normal([0, 0, 0, -3, 0, 0, 0, 0], 0.5)
         value = objective(logs)
         assert check_grad(lambda x: objective(x)[0], lambda x: objective(x)[1], logs) < 1e-4 * (1 + abs(value[0]))
 
@@ -68,19 +70,27 @@ def test_the_gradient_is_that_of_the_density():
 def test_fitting_tells_what_matters_from_what_does_not():
     rng = np.random.default_rng(0)
     Z = rng.random((60, 3))
-    kernel = fit_kernel(Z, np.arange(3), np.sin(8 * Z[:, 0]), np.ones(60))
+    kernel = fit_kernel(Z, np.arange(3), np.sin(8 * Z[:, 0]), np.ones(60), STRAIGHT.columns)
     assert 5 * kernel.lengthscales[0] < min(kernel.lengthscales[1:])
     assert kernel.noise < 0.01
 
 
+def test_fitting_finds_the_end_of_a_range_where_a_setting_matters():
+    """The values change within the first tenth alone."""
+    x = np.random.default_rng(0).random((50, 1))
+    kernel = fit_kernel(x, np.arange(1), np.exp(-40 * x[:, 0]), np.ones(50), np.arange(1))
+    steps = np.diff(kernel.bends(np.array([[0.0], [0.1], [0.9], [1.0]]))[:, 0])
+    assert steps[0] > 3 * steps[2]
+
+
 def test_fitting_nothing_gives_the_prior():
-    assert fit_kernel(np.ones((5, 3)), GROUPS, np.zeros(5), np.ones(5)).lengthscales.shape == (2,)
+    assert fit_kernel(np.ones((5, 3)), GROUPS, np.zeros(5), np.ones(5), STRAIGHT.columns).lengthscales.shape == (2,)
 
 
 def test_equal_rows_do_no_harm():
     Z = np.repeat(_data(3)[0], 20, axis=0)
     y = np.linspace(-1, 1, 60)
-    kernel = fit_kernel(Z, GROUPS, y, np.ones(60))
+    kernel = fit_kernel(Z, GROUPS, y, np.ones(60), np.arange(3))
     mean, deviation = Posterior.of(kernel, GROUPS, Z, y, np.ones(60)).predict(Z)
     assert np.isfinite(mean).all()
     assert np.isfinite(deviation).all()
@@ -140,7 +150,7 @@ SPACE = Space(
 
 
 def _squared(features, one, other):
-    rows = np.stack([features.coordinates(SPACE.config(config)) for config in (one, other)])
+    rows = np.stack([Coordinates(SPACE).row(SPACE.config(config)) for config in (one, other)])
     Z = features.matrix(rows, np.ones(2))
     assert Z.shape[1] == len(features.groups)
     return float(((Z[0] - Z[1]) ** 2).sum())

@@ -16,13 +16,11 @@ and nothing depends on what an inactive setting would have been.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from luthier.core.parameter import Choice, Parameter, Subset, Text, Value
-from luthier.core.seeds import derive_seed
+from luthier.core.parameter import Choice, Parameter, Subset, Text
 from luthier.core.space import Space
 from luthier.search.numeric import Matrix
 
@@ -45,15 +43,12 @@ class Features:
             dtype=np.int64,
         )
         """(p,): the group of each feature; the last is the fidelity's."""
-
-    def coordinates(self, config: Mapping[str, Value]) -> Matrix:
-        """(u,), NaN where inactive. A text that is no candidate gets a coordinate of its own, above 1."""
-        row = self.space.to_unit(config)
-        for name, part in self.space.slices.items():
-            parameter = self.space.parameters[name]
-            if isinstance(parameter, Text) and name in config and config[name] not in parameter.candidates:
-                row[part] = 1.0 + (1 + derive_seed(0, str(config[name]))) / 2**31
-        return row
+        starts = np.cumsum([0, *(kind.width for kind in self._kinds)])
+        self.numbers: NDArray[np.int64] = np.array(
+            [start for start, kind in zip(starts.tolist(), self._kinds, strict=False) if type(kind) is _Kind],
+            dtype=np.int64,
+        )
+        """(c,): the features that are a coordinate in [0, 1] as it is."""
 
     def matrix(self, coordinates: Matrix, fidelity: Matrix) -> Matrix:
         """(n, p) features of (n, u) `coordinates` and (n,) `fidelity` in [0, 1]."""

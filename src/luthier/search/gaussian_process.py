@@ -1,6 +1,7 @@
-"""A Gaussian process with a Matern-5/2 kernel, fitted by maximum a posteriori.
+"""A Gaussian process with a Matern-5/2 kernel over bent inputs, fitted by maximum a posteriori.
 
-Glossary of shapes: n observations; p features in g groups, with one lengthscale a group; m points asked for.
+Glossary of shapes: n observations; p features in g groups, with one lengthscale a group; c features that may be
+bent, which lie in [0, 1]; m points asked for.
 Z (n, p) features, y (n,) observations of about unit spread, w (n,) what the noise variance is multiplied by.
 It knows nothing of configs, metrics or which way is better.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from luthier.search.bend import STRAIGHT, Bends, slopes
 from luthier.search.numeric import Matrix, inverse_from_factor, minimize, solve_lower
 
 Groups = NDArray[np.int64]
@@ -23,22 +25,24 @@ LENGTHSCALE_LOCATION = -0.5
 LENGTHSCALE_SCALE = 1.0
 SIGNAL_LOCATION, SIGNAL_SCALE = 0.0, 1.0  # of the log signal variance
 NOISE_LOCATION, NOISE_SCALE = -6.0, 2.0  # of the log noise variance
-BOUNDS = {"lengthscale": (-4.0, 6.0), "signal": (-3.0, 3.0), "noise": (-12.0, 1.0)}  # of logs
+BEND_SCALE = 0.6  # of the logs of a and b
+BOUNDS = {"lengthscale": (-4.0, 6.0), "signal": (-3.0, 3.0), "noise": (-12.0, 1.0), "bend": (-1.5, 1.5)}  # of logs
 MOST_STEPS = 40
 SQRT5 = math.sqrt(5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """`lengthscales` (g,) in feature units, `signal` and `noise` variances, all > 0."""
+    """`lengthscales` (g,) in units of bent features, `signal` and `noise` variances, all > 0."""
 
     lengthscales: Matrix
     signal: float
     noise: float
+    bends: Bends = STRAIGHT
 
     def scaled(self, Z: Matrix, groups: Groups) -> Matrix:
-        """Z with every feature divided by its lengthscale."""
-        return Z / self.lengthscales[groups]
+        """Z bent, then with every feature divided by its lengthscale."""
+        return self.bends(Z) / self.lengthscales[groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,39 +98,55 @@ def default_kernel(groups: int, dimensions: int) -> Kernel:
     return Kernel(np.full(groups, lengthscale), math.exp(SIGNAL_LOCATION), math.exp(NOISE_LOCATION))
 
 
-def fit_kernel(Z: Matrix, groups: Groups, y: Matrix, w: Matrix) -> Kernel:
-    """The kernel of greatest posterior density. Groups that don't vary in Z keep the mode of the prior."""
-    size = int(groups.max()) + 1
+def fit_kernel(Z: Matrix, groups: Groups, y: Matrix, w: Matrix, bendable: Groups) -> Kernel:
+    """The kernel of greatest posterior density, in which features `bendable` may be bent.
+
+    What doesn't vary in Z stays at the mode of the prior.
+    """
     varying = np.ptp(Z, axis=0) > 0
     fitted: Groups = np.unique(groups[varying])
-    start = default_kernel(size, len(fitted))
+    start = default_kernel(int(groups.max()) + 1, len(fitted))
     if len(y) < 2 or not len(fitted):
         return start
+    columns = bendable[varying[bendable]]
+    kept = np.flatnonzero(varying)
     place = np.searchsorted(fitted, groups[varying])
-    objective = _Objective(Z[:, varying], place, len(fitted), y, w, _location(len(fitted)))
-    first = np.concatenate([np.log(start.lengthscales[fitted]), [SIGNAL_LOCATION, NOISE_LOCATION]])
-    bounds = [BOUNDS["lengthscale"]] * len(fitted) + [BOUNDS["signal"], BOUNDS["noise"]]
-    best = minimize(objective, first, bounds, MOST_STEPS)
+    objective = _Objective(
+        Z[:, varying], place, len(fitted), y, w, _location(len(fitted)), np.searchsorted(kept, columns)
+    )
+    bends = [BOUNDS["bend"]] * (2 * len(columns))
+    bounds = [BOUNDS["lengthscale"]] * len(fitted) + [BOUNDS["signal"], BOUNDS["noise"]] + bends
+    found, (signal, noise), (a, b) = objective.parts(np.exp(minimize(objective, objective.centers, bounds, MOST_STEPS)))
     lengthscales = start.lengthscales.copy()
-    lengthscales[fitted] = np.exp(best[:-2])
-    return Kernel(lengthscales, math.exp(best[-2]), math.exp(best[-1]))
+    lengthscales[fitted] = found
+    return Kernel(lengthscales, float(signal), float(noise), Bends(columns, a, b))
 
 
 class _Objective:
-    """Minus the log posterior density of (log lengthscales, log signal, log noise), with its gradient.
+    """Minus the log posterior density of the logs of (lengthscales, signal, noise, a, b), with its gradient.
 
     Rasmussen and Williams (2006), eq. 5.8 and 5.9. The constant mean is at its best for each kernel, so that
-    it adds nothing to the gradient.
+    it adds nothing to the gradient. Group numbers and `bendable` count the features and groups of this Z alone.
     """
 
-    def __init__(self, Z: Matrix, groups: Groups, size: int, y: Matrix, w: Matrix, location: float) -> None:
-        self.Z, self.groups, self.size, self.y, self.w, self.location = Z, groups, size, y, w, location
+    def __init__(
+        self, Z: Matrix, groups: Groups, size: int, y: Matrix, w: Matrix, location: float, bendable: Groups
+    ) -> None:
+        self.Z, self.groups, self.size, self.y, self.w, self.bendable = Z, groups, size, y, w, bendable
+        self.centers = np.array([location] * size + [SIGNAL_LOCATION, NOISE_LOCATION] + [0.0] * (2 * len(bendable)))
+        bends = [BEND_SCALE] * (2 * len(bendable))
+        self._scales = np.array([LENGTHSCALE_SCALE] * size + [SIGNAL_SCALE, NOISE_SCALE, *bends])
         self._sum = np.zeros((Z.shape[1], size))
         self._sum[np.arange(Z.shape[1]), groups] = 1.0
 
+    def parts(self, values: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Lengthscales (g,), signal and noise (2,), a and b (2, c)."""
+        return values[: self.size], values[self.size : self.size + 2], values[self.size + 2 :].reshape(2, -1)
+
     def __call__(self, logs: Matrix) -> tuple[float, Matrix]:
-        signal, noise = math.exp(logs[-2]), math.exp(logs[-1])
-        scaled = self.Z / np.exp(logs[:-2])[self.groups]
+        lengthscales, (signal, noise), (a, b) = self.parts(np.exp(logs))
+        lengths = lengthscales[self.groups]
+        scaled = Bends(self.bendable, a, b)(self.Z) / lengths
         root = SQRT5 * np.sqrt(_squared(scaled, scaled))
         decay = np.exp(-root)
         matern = (1 + root + root**2 / 3) * decay
@@ -139,14 +159,19 @@ class _Objective:
         G = inverse - np.outer(alpha, alpha)  # d loss / d K is G / 2
         # d K / d log l_j = signal * 5/3 (1 + root) decay * D_j^2, with D_j the scaled distance in group j.
         H = G * ((5 / 3) * signal * (1 + root) * decay)
-        by_feature = 2 * ((scaled**2).T @ H.sum(axis=1) - np.einsum("np,np->p", scaled, H @ scaled))
-        gradient = 0.5 * np.concatenate(
-            [by_feature @ self._sum, np.array([signal * np.sum(G * matern), noise * (np.diag(G) @ self.w)])]
+        pull = H.sum(axis=1)[:, None] * scaled - H @ scaled  # minus d loss / d scaled
+        by_log_a, by_log_b = slopes(self.Z[:, self.bendable], a, b)
+        by_bent = -pull[:, self.bendable] / lengths[self.bendable]
+        gradient = np.concatenate(
+            [
+                (scaled * pull).sum(axis=0) @ self._sum,
+                np.array([0.5 * signal * np.sum(G * matern), 0.5 * noise * (np.diag(G) @ self.w)]),
+                (by_bent * by_log_a).sum(axis=0),
+                (by_bent * by_log_b).sum(axis=0),
+            ]
         )
-        centers = np.array([self.location] * self.size + [SIGNAL_LOCATION, NOISE_LOCATION])
-        scales = np.array([LENGTHSCALE_SCALE] * self.size + [SIGNAL_SCALE, NOISE_SCALE])
-        deviations = (logs - centers) / scales
-        return float(loss + 0.5 * deviations @ deviations), gradient + deviations / scales
+        deviations = (logs - self.centers) / self._scales
+        return float(loss + 0.5 * deviations @ deviations), gradient + deviations / self._scales
 
 
 def _location(dimensions: int) -> float:

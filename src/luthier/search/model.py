@@ -7,12 +7,14 @@ Trials still running are believed to turn out as the model expects, so that work
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luthier.core.config import Config
 from luthier.core.metric import Metric
@@ -20,6 +22,8 @@ from luthier.core.seeds import derive_seed
 from luthier.core.space import Space
 from luthier.core.trial import Fidelity, Status, Trial
 from luthier.search.base import Proposal, TrialSearcher, fixed_key
+from luthier.search.calibration import QUANTILE, widening
+from luthier.search.coordinates import Coordinates
 from luthier.search.features import Features
 from luthier.search.finite import all_configs
 from luthier.search.fresh import Fresh
@@ -34,17 +38,18 @@ FEWEST = 4  # starts before the model speaks
 MOST_DATA = 300  # trials that the process sees at once
 EXPLORE_EVERY = 10  # one proposal in so many is a draw from the priors, lest a wrong model keep us in one place
 WORTHWHILE = 0.01  # spreads of the good half; improvement counts from here, lest we polish what is good already
-POOL = 512  # draws from the priors, kept for all proposals in a space
-MOST_POOLS = 16
+POOL = 700  # draws from the priors
+REMEMBERED = 200  # proposals whose outcome tells how wide the next interval must be
+MOST_LISTS = 16
+SEEN = 0.5
 LISTED = 512  # a finite space of at most this many configs is looked at whole
-CENTERS = 3
-AROUND = 60  # neighbors of each center in the first round
-ROUNDS = (0.1, 0.03, 0.01)  # steps of the local rounds, in unit coordinates
-REFINED, REFINEMENTS = 4, 25  # centers of each local round, neighbors of each
+LEADERS, AROUND, FIRST_STEP = 8, 60, 0.2  # best configs known, neighbors of each, and their step in unit coordinates
+REFINED, REFINEMENTS, ROUNDS = 4, 40, (0.1, 0.03, 0.01)  # the same for the best candidates in each local round
+SWEPT, SWEEPS = 3, ((0.2, 0.07), (0.03, 0.01))  # candidates whose every coordinate is walked along, and the steps
 
 
 class Model(TrialSearcher):
-    """A plain model-based default for a few to a few thousand trials of mixed and conditional settings.
+    """A model-based default for a few to a few thousand trials of mixed and conditional settings.
 
     The first `max(4, d + 1)` different values of the d free coordinates come from a Sobol sequence through the
     priors (`why` says "initial"), and so does one draw in ten later on ("exploring"), since a wrong model would
@@ -56,17 +61,18 @@ class Model(TrialSearcher):
 
     def __init__(self, space: Space, metric: Metric, fidelity: Fidelity, seed: int) -> None:
         super().__init__(space, metric, fidelity, seed)
+        self._coordinates = Coordinates(space)
         self._features = Features(space)
         self._fresh = Fresh()
         self._rows: dict[int, Matrix] = {}
         self._points: dict[tuple[str, ...], SobolPoints] = {}
         self._parts: dict[tuple[str, ...], tuple[int, set[str]]] = {}
-        self._pools: dict[str, _Candidates] = {}
+        self._lists: dict[str, Matrix | None] = {}
         self._fitted: tuple[bytes, Kernel] = b"", default_kernel(int(self._features.groups.max()) + 1, 1)
 
     def tell(self, trial: Trial) -> None:
         if trial.id not in self._rows:
-            self._rows[trial.id] = self._features.coordinates(trial.config)
+            self._rows[trial.id] = self._coordinates.row(trial.config)
         super().tell(trial)
 
     def propose(self, within: Space, proposed: Sequence[Config], taken: AbstractSet[str]) -> Proposal | None:
@@ -100,9 +106,11 @@ class Model(TrialSearcher):
         reached = np.array([max(trial.fidelity, 1) for trial in data.trials], dtype=np.float64)
         # A failure says something of the config at every fidelity, most of all at the highest.
         reached[np.isnan(data.values)] = self.fidelity.maximum
-        coordinates = np.stack([self._rows[trial.id] for trial in data.trials])
-        Z = self._features.matrix(coordinates, self._share(reached))
-        return _Observed(Z, data.warp.forward(data.values), self._noise_weights(data.trials, reached))
+        rows = np.stack([self._rows[trial.id] for trial in data.trials])
+        share = self._share(reached)
+        Z = self._features.matrix(rows, share)
+        y, w = data.warp.forward(data.values), self._noise_weights(data.trials, reached)
+        return _Observed(rows, Z, y, w, (share >= 1.0) & (w <= 1.0))
 
     def _share(self, reached: Matrix) -> Matrix:
         """Where a fidelity lies between 1 and the highest, by logarithms; cumulative ones all measure the same."""
@@ -140,21 +148,16 @@ class Model(TrialSearcher):
         used = data.subset(MOST_DATA)
         observed = self._observed(used)
         posterior = Posterior.of(self._kernel(data), self._features.groups, observed.Z, observed.y, observed.w)
-        tried = [trial.config for trial in used.trials]
-        at_top, _ = posterior.predict(self._at_top(tried))
-        running = [trial.config for trial in self.trials if trial.value is None and trial.status.is_open]
-        if pending := [*running, *proposed]:
-            posterior = posterior.believe(self._at_top(pending))
-        best = float(at_top.max()) + WORTHWHILE
-        candidates = self._pool(within)
-        scores = self._scores(posterior, candidates.Z, best)
-        if not candidates.complete:
-            centers = [tried[i] for i in _descending(at_top)[:CENTERS]]
-            candidates, scores = self._refine(within, posterior, best, centers, candidates, scores, rng)
-        for index in _descending(scores):
-            config = candidates.configs[index]
+        at_top, _ = posterior.predict(self._at_top(observed.rows))
+        running = [self._rows[trial.id] for trial in self.trials if trial.value is None and trial.status.is_open]
+        if pending := [*running, *(self._coordinates.row(config) for config in proposed)]:
+            posterior = posterior.believe(self._at_top(np.stack(pending)))
+        candidates = _Candidates(partial(self._scores, posterior, best=_reference(observed, at_top) + WORTHWHILE))
+        self._look(within, candidates, observed.rows[_descending(at_top)[:LEADERS]], rng)
+        for row, score in candidates.ranked():
+            config = self._coordinates.config(row, within)
             if config.key not in taken:
-                return Proposal(config, self._why(posterior, candidates.Z[index], float(scores[index]), used.warp))
+                return Proposal(config, self._why(posterior, row, score, data))
         config = self._fresh.find(within, taken, rng)
         return None if config is None else Proposal(config)
 
@@ -164,82 +167,109 @@ class Model(TrialSearcher):
         content = first.content()
         if self._fitted[0] != content:
             observed = self._observed(first.subset(MOST_DATA))
-            self._fitted = content, fit_kernel(observed.Z, self._features.groups, observed.y, observed.w)
+            self._fitted = content, self._fit(observed)
         return self._fitted[1]
 
-    def _scores(self, posterior: Posterior, Z: Matrix, best: float) -> Matrix:
-        mean, deviation = posterior.predict(Z)
+    def _fit(self, observed: _Observed) -> Kernel:
+        groups, numbers = self._features.groups, self._features.numbers
+        return fit_kernel(observed.Z, groups, observed.y, observed.w, numbers)
+
+    def _scores(self, posterior: Posterior, rows: Matrix, best: float) -> Matrix:
+        """(m,) of `rows` (m, u)."""
+        mean, deviation = posterior.predict(self._at_top(rows))
         return log_expected_improvement(mean, deviation, best)
 
-    def _why(self, posterior: Posterior, row: Matrix, score: float, warp: Warp) -> dict[str, float]:
-        """Mean, deviation and expected improvement at the config, in units of the metric."""
-        mean, deviation = posterior.predict(row[None, :])
+    def _why(self, posterior: Posterior, row: Matrix, score: float, data: _Data) -> dict[str, float]:
+        """Mean, deviation and expected improvement at the config, in units of the metric.
+
+        The first two are such that mean +- 1.645 deviations is the interval of nine in ten of what is measured.
+        """
+        (mean,), (deviation,) = posterior.predict(self._at_top(row[None, :]))
+        half = QUANTILE * self._widening(data) * math.hypot(deviation, math.sqrt(posterior.kernel.noise))
+        low, high = data.warp.back(float(mean) - half), data.warp.back(float(mean) + half)
         return {
-            "mean": self.metric.sign * warp.back(float(mean[0])),
-            "deviation": float(deviation[0]) * warp.scale,
-            "acquisition": math.exp(min(score, 50.0)) * warp.scale,
+            "mean": self.metric.sign * (low + (high - low) / 2),
+            "deviation": (high - low) / (2 * QUANTILE),
+            "acquisition": math.exp(min(score, 50.0)) * data.warp.scale,
         }
+
+    def _widening(self, data: _Data) -> float:
+        """By how much to widen intervals, from the last ones of which the values are known."""
+        held: list[bool] = []
+        for trial, value in zip(data.trials[-REMEMBERED:], data.values[-REMEMBERED:].tolist(), strict=True):
+            mean, deviation = trial.why.get("mean"), trial.why.get("deviation")
+            if isinstance(mean, float) and isinstance(deviation, float) and math.isfinite(value):
+                held.append(abs(self.metric.sign * value - mean) <= QUANTILE * deviation)
+        return widening(held)
 
     # ---------------------------------------------------------------------------------- where to look
 
-    def _pool(self, within: Space) -> _Candidates:
-        """All of a small space; otherwise draws from the priors, the same for every proposal in this space."""
+    def _look(self, within: Space, candidates: _Candidates, leaders: Matrix, rng: np.random.Generator) -> None:
+        """All of a small space; else draws from the priors, neighbors of the best known, and of the best found.
+
+        `leaders` (k, u) are the rows of the best known.
+        """
+        if (listed := self._listed(within)) is not None:
+            candidates.add(listed)
+            return
+        near = Neighbors(self._coordinates, within)
+        candidates.add(self._coordinates.draws(within, rng.random((POOL, within.width))))
+        candidates.add(near.around(leaders, AROUND, FIRST_STEP, rng))
+        for step in ROUNDS:
+            candidates.add(near.around(candidates.top(REFINED), REFINEMENTS, step, rng))
+        for steps in SWEEPS:
+            candidates.add(near.along(candidates.top(SWEPT), steps))
+
+    def _listed(self, within: Space) -> Matrix | None:
+        """The rows (m, u) of all configs of a small space; None for a larger one."""
         key = fixed_key(within)
-        if key not in self._pools:
+        if key not in self._lists:
+            if len(self._lists) >= MOST_LISTS:
+                self._lists.clear()
             listed = all_configs(within, LISTED)
-            rng = np.random.default_rng(derive_seed(self.seed, self.name, "pool", *within.free))
-            configs = [within.sample(rng) for _ in range(POOL)] if listed is None else listed
-            if len(self._pools) >= MOST_POOLS:
-                self._pools.clear()
-            self._pools[key] = _Candidates(configs, self._at_top(configs), listed is not None)
-        return self._pools[key]
+            self._lists[key] = None if listed is None else np.stack([self._coordinates.row(one) for one in listed])
+        return self._lists[key]
 
-    def _refine(
-        self,
-        within: Space,
-        posterior: Posterior,
-        best: float,
-        centers: Sequence[Config],
-        candidates: _Candidates,
-        scores: Matrix,
-        rng: np.random.Generator,
-    ) -> tuple[_Candidates, Matrix]:
-        """The candidates with neighbors of the best known, then of the best candidates, by shrinking steps."""
-        near = Neighbors(within)
-        inside = dict.fromkeys(within.config({n: v for n, v in c.items() if n in within.parameters}) for c in centers)
-        found = [config for center in inside for config in near.around(center, AROUND, 0.2, rng)]
-        for step in (*ROUNDS, None):
-            if found:
-                more = _Candidates(found, self._at_top(found), False)
-                scores = np.concatenate([scores, self._scores(posterior, more.Z, best)])
-                candidates = _Candidates([*candidates.configs, *found], np.vstack([candidates.Z, more.Z]), False)
-            if step is not None:
-                top = [candidates.configs[i] for i in _descending(scores)[:REFINED]]
-                found = [config for center in top for config in near.around(center, REFINEMENTS, step, rng)]
-        return candidates, scores
-
-    def _at_top(self, configs: Sequence[Config]) -> Matrix:
-        """Features (n, p) of `configs` at the highest fidelity."""
-        coordinates = np.stack([self._features.coordinates(config) for config in configs])
-        return self._features.matrix(coordinates, np.ones(len(configs)))
+    def _at_top(self, rows: Matrix) -> Matrix:
+        """Features (n, p) of `rows` (n, u) at the highest fidelity."""
+        return self._features.matrix(rows, np.ones(len(rows)))
 
 
-@dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Configs, their features (m, p) at the highest fidelity, and whether there are no others."""
+    """Rows (m, u) of configs with the scores (m,) that `score` gives them."""
 
-    configs: list[Config]
-    Z: Matrix
-    complete: bool
+    def __init__(self, score: Callable[[Matrix], Matrix]) -> None:
+        self._score = score
+        self._rows: list[Matrix] = []
+        self._scores: list[Matrix] = []
+
+    def add(self, rows: Matrix) -> None:
+        if len(rows):
+            self._rows.append(rows)
+            self._scores.append(self._score(rows))
+
+    def top(self, count: int) -> Matrix:
+        """The `count` best rows."""
+        rows = np.vstack(self._rows)
+        return rows[_descending(np.concatenate(self._scores))[:count]]
+
+    def ranked(self) -> Iterator[tuple[Matrix, float]]:
+        """Rows and their scores, the best first."""
+        rows, scores = np.vstack(self._rows), np.concatenate(self._scores)
+        for index in _descending(scores):
+            yield rows[index], float(scores[index])
 
 
 @dataclass(frozen=True, slots=True)
 class _Observed:
-    """Features Z (n, p), warped values y (n,), relative noise variances w (n,)."""
+    """Rows (n, u), their features Z (n, p), warped values y (n,), relative noise variances w (n,), and which of
+    these are `full` (n,) measurements."""
 
+    rows: Matrix
     Z: Matrix
     y: Matrix
     w: Matrix
+    full: NDArray[np.bool_]
 
 
 class _Data:
@@ -271,6 +301,15 @@ class _Data:
         keep[others[np.linspace(0, len(others) - 1, most - int(keep.sum())).astype(int)]] = True
         rows = np.flatnonzero(keep)
         return _Data([self.trials[row] for row in rows.tolist()], self.values[rows], self.warp)
+
+
+def _reference(observed: _Observed, at_top: Matrix) -> float:
+    """What is to be improved on: halfway between the best that was seen and the best that is believed.
+
+    What was seen best may be luck; a process that takes it for noise would otherwise never look there again.
+    """
+    seen = np.where(observed.full, observed.y, at_top)
+    return float(SEEN * seen.max() + (1 - SEEN) * at_top.max())
 
 
 def _descending(scores: Matrix) -> list[int]:

@@ -1,78 +1,82 @@
-"""Configs near a given one: a few of its settings moved or redrawn."""
+"""Configs near given ones, as rows of coordinates: a few settings moved or redrawn, or one of them at all its values.
+
+Glossary of shapes: k centers, rows (k, u) of the coordinates of a joint space; u = its `width`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from luthier.core.config import Config
-from luthier.core.parameter import Choice, Parameter, Subset, Text, Value
 from luthier.core.space import Space
+from luthier.search.axes import Axis, Kind, axes_of
+from luthier.search.coordinates import Coordinates
+from luthier.search.numeric import Matrix
+
+MOST_VALUES = 24  # of a grid or category that is looked at value by value; a longer grid is walked like a line
 
 
 class Neighbors:
     """Moves within a narrowed space. What is fixed stays; conditions hold afterwards."""
 
-    def __init__(self, within: Space) -> None:
+    def __init__(self, coordinates: Coordinates, within: Space) -> None:
+        self._coordinates = coordinates
         self._within = within
-        self._parents = {parent for name in within.parameters for parent in within.conditions(name)}
+        self._free = np.array(coordinates.columns(within), dtype=np.int64)
+        self._axes = axes_of(within)
+        self._category = np.array([axis.kind is Kind.CATEGORY for axis in self._axes], dtype=bool)
 
-    def around(self, center: Config, count: int, step: float, rng: np.random.Generator) -> list[Config]:
-        """`count` configs, `center` not among them but repeats possible.
+    def around(self, centers: Matrix, count: int, step: float, rng: np.random.Generator) -> Matrix:
+        """(k * count, u): `count` rows near each center, repeats possible.
 
-        Each moves one setting of `center` at least, and two on average: a number by a normal step of deviation
-        `step` in unit coordinates, one coordinate of a subset or order likewise, a choice to another option.
+        Each moves one active coordinate at least, and two on average: a number or grid by a normal step of
+        deviation `step`, to the end of its range at most, a category to any value. Settings that become active
+        thereby are drawn evenly.
         """
-        names = [name for name in self._within.free if name in center]
-        if not names:
-            return []
-        moved = rng.random((count, len(names))) < min(1.0, 1.0 / len(names))
-        moved[np.arange(count), rng.integers(len(names), size=count)] = True
-        steps = rng.normal(0.0, step, (count, len(names)))
-        uniform = rng.random((count, len(names)))
-        found: list[Config] = []
-        for row in range(count):
-            values = dict(center)
-            for column in np.flatnonzero(moved[row]):
-                name = names[column]
-                parameter = self._within.parameters[name]
-                values[name] = _moved(parameter, values[name], float(steps[row, column]), float(uniform[row, column]))
-            if values != center:
-                found.append(self._checked(center, values, rng))
-        return found
+        base = np.repeat(self._coordinates.snapped(self._within, centers), count, axis=0)
+        old = base[:, self._free]
+        active = ~np.isnan(old)
+        moved = (rng.random(old.shape) < 1.0 / np.maximum(active.sum(axis=1, keepdims=True), 1)) & active
+        every = np.arange(len(base))
+        surely = np.argmax(rng.random(old.shape) * active, axis=1)
+        moved[every, surely] = True
+        uniform = rng.random(old.shape)
+        stepped = np.where(self._category, uniform, np.clip(old + rng.normal(0.0, step, old.shape), 0.0, 1.0))
+        new = np.where(moved, stepped, np.where(active, old, uniform))
+        rows = self._snapped(base, new)
+        # A step too short to leave its cell moved nothing: redraw that coordinate.
+        still = np.flatnonzero((_same(rows, base)).all(axis=1))
+        new[still, surely[still]] = rng.random(len(still))
+        rows[still] = self._snapped(base[still], new[still])
+        return rows
 
-    def _checked(self, center: Config, values: dict[str, Value], rng: np.random.Generator) -> Config:
-        if all(values[name] == center[name] for name in self._parents & center.keys()):
-            return Config(values)
-        # A parent moved: settings that now become active are drawn, those that no longer are fall away.
-        drawn: dict[str, Any] = {}
-        for name in self._within.free:
-            if name not in values:
-                parameter = self._within.parameters[name]
-                drawn[name] = parameter.draw(rng.random(parameter.width).tolist())
-        return self._within.config({**drawn, **values})
+    def along(self, centers: Matrix, steps: Sequence[float]) -> Matrix:
+        """Rows (m, u) with one coordinate of a center changed: to each value of a category or a short grid, else to
+        either end and by each of `steps` up and down. The best values of many settings lie at an end.
+        """
+        found = [np.empty((0, self._coordinates.width))]
+        for center in self._coordinates.snapped(self._within, centers):
+            for column, axis in zip(self._free.tolist(), self._axes, strict=True):
+                if not np.isnan(center[column]):
+                    values = _values(axis, float(center[column]), steps)
+                    rows = np.repeat(center[None, :], len(values), axis=0)
+                    rows[:, column] = values
+                    found.append(rows)
+        return self._coordinates.snapped(self._within, np.vstack(found))
 
-
-def _moved(parameter: Parameter, value: Value, step: float, uniform: float) -> Value:
-    """`value` moved by `step`, or redrawn at `uniform`, wherever the first leaves it where it was."""
-    unit = list(parameter.to_unit(value))
-    place = min(int(uniform * len(unit)), len(unit) - 1)
-    share = uniform * len(unit) - place
-    if isinstance(parameter, Choice | Text) and not (isinstance(parameter, Choice) and parameter.ordered):
-        return parameter.from_unit((share,))
-    if isinstance(parameter, Subset):
-        unit[place] = 1.0 - unit[place]
-        return parameter.from_unit(unit)
-    unit[place] = _reflected(unit[place] + step)
-    result = parameter.from_unit(unit)
-    if result == value:
-        unit[place] = share
-        result = parameter.from_unit(unit)
-    return result
+    def _snapped(self, base: Matrix, free: Matrix) -> Matrix:
+        rows = base.copy()
+        rows[:, self._free] = free
+        return self._coordinates.snapped(self._within, rows)
 
 
-def _reflected(coordinate: float) -> float:
-    """A coordinate that left [0, 1], mirrored back into it."""
-    folded = coordinate % 2.0
-    return 2.0 - folded if folded > 1.0 else folded
+def _values(axis: Axis, place: float, steps: Sequence[float]) -> Matrix:
+    if 0 < len(axis.masses) <= MOST_VALUES:
+        return axis.middles
+    moved = np.array([0.0, 1.0, *(place + step for step in steps), *(place - step for step in steps)])
+    return np.clip(moved, 0.0, 1.0)
+
+
+def _same(one: Matrix, other: Matrix) -> np.ndarray:
+    return (one == other) | (np.isnan(one) & np.isnan(other))

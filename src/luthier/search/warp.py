@@ -1,7 +1,8 @@
 """Values of any scale and with any outliers, turned into something that a Gaussian process takes well.
 
-Good values keep their distances. Below the median distances shrink, the more the farther down, and end at a
-floor, so that a loss of 1e30 is merely bad; equal values stay equal and near ones near, as they don't under
+Fairly good values keep their distances. Below the median distances shrink, the more the farther down, and end at
+a floor, so that a loss of 1e30 is merely bad. Far above the others they shrink too: one value that is much better
+than all the rest would otherwise look like noise. Equal values stay equal and near ones near, as they don't under
 rank transformations.
 """
 
@@ -20,9 +21,9 @@ LEAST_SHARE = 0.1
 class Warp:
     """A map from values, where more is better, to about zero median and unit spread of the good half, and back.
 
-    For z = (value - median) / scale: z where z >= 0, and -log(1 - z) but no less than `FLOOR` below. The scale is
-    the root mean square distance of the good half from the median, and `LEAST_SHARE` of the distance from there
-    to the lowest tenth at least: a search that settled somewhere must not forget what lies elsewhere.
+    For z = (value - median) / scale: z in [0, 1], 1 + log z above, and -log(1 - z) but no less than `FLOOR` below.
+    The scale is the root mean square distance of the good half from the median, and `LEAST_SHARE` of the distance
+    from there to the lowest tenth at least: a search that settled somewhere must not forget what lies elsewhere.
     """
 
     def __init__(self, values: Matrix) -> None:
@@ -44,9 +45,13 @@ class Warp:
     def forward(self, values: Matrix) -> Matrix:
         """Warped values (n,). A NaN goes to the floor."""
         z = np.nan_to_num((values / 2 - self.median / 2) / (self.scale / 2), nan=-math.inf, posinf=1e9, neginf=-1e9)
-        return np.where(z >= 0, z, np.maximum(-np.log1p(-np.minimum(z, 0.0)), FLOOR))
+        below = np.maximum(-np.log1p(-np.minimum(z, 0.0)), FLOOR)
+        return np.where(z < 0, below, np.where(z <= 1, z, 1 + np.log(np.maximum(z, 1.0))))
 
     def back(self, warped: float) -> float:
         """The value at a warped one."""
-        z = warped if warped >= 0 else -math.expm1(-max(warped, FLOOR))
+        if warped < 0:
+            z = -math.expm1(-max(warped, FLOOR))
+        else:
+            z = warped if warped <= 1 else math.exp(min(warped - 1, 50.0))
         return self.median + self.scale * z
