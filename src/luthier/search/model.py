@@ -14,7 +14,6 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from luthier.core.config import Config
 from luthier.core.metric import Metric
@@ -27,7 +26,7 @@ from luthier.search.coordinates import Coordinates
 from luthier.search.features import Features
 from luthier.search.finite import all_configs
 from luthier.search.fresh import Fresh
-from luthier.search.gaussian_process import Kernel, Posterior, default_kernel, fit_kernel
+from luthier.search.gaussian_process import Kernel, Posterior, fit_kernel
 from luthier.search.log_improvement import log_expected_improvement
 from luthier.search.neighbors import Neighbors
 from luthier.search.numeric import Matrix
@@ -35,13 +34,12 @@ from luthier.search.sobol import SobolPoints
 from luthier.search.warp import Warp
 
 FEWEST = 4  # starts before the model speaks
-MOST_DATA = 300  # trials that the process sees at once
+MOST_DATA = 256  # trials that the process sees at once
 EXPLORE_EVERY = 10  # one proposal in so many is a draw from the priors, lest a wrong model keep us in one place
 WORTHWHILE = 0.01  # spreads of the good half; improvement counts from here, lest we polish what is good already
 POOL = 700  # draws from the priors
 REMEMBERED = 200  # proposals whose outcome tells how wide the next interval must be
 MOST_LISTS = 16
-SEEN = 0.5
 LISTED = 512  # a finite space of at most this many configs is looked at whole
 LEADERS, AROUND, FIRST_STEP = 8, 60, 0.2  # best configs known, neighbors of each, and their step in unit coordinates
 REFINED, REFINEMENTS, ROUNDS = 4, 40, (0.1, 0.03, 0.01)  # the same for the best candidates in each local round
@@ -65,14 +63,24 @@ class Model(TrialSearcher):
         self._features = Features(space)
         self._fresh = Fresh()
         self._rows: dict[int, Matrix] = {}
+        self._shown: dict[int, float] = {}
+        self._running: set[int] = set()
         self._points: dict[tuple[str, ...], SobolPoints] = {}
         self._parts: dict[tuple[str, ...], tuple[int, set[str]]] = {}
         self._lists: dict[str, Matrix | None] = {}
-        self._fitted: tuple[bytes, Kernel] = b"", default_kernel(int(self._features.groups.max()) + 1, 1)
+        self._fitted: _Fitted | None = None
 
     def tell(self, trial: Trial) -> None:
         if trial.id not in self._rows:
             self._rows[trial.id] = self._coordinates.row(trial.config)
+        if trial.value is None and trial.status.is_open:
+            self._running.add(trial.id)
+            self._shown.pop(trial.id, None)
+        else:
+            self._running.discard(trial.id)
+            self._shown[trial.id] = self._value(trial)
+        if self._fitted is not None and trial.id <= self._fitted.last:
+            self._fitted = None
         super().tell(trial)
 
     def propose(self, within: Space, proposed: Sequence[Config], taken: AbstractSet[str]) -> Proposal | None:
@@ -91,9 +99,9 @@ class Model(TrialSearcher):
 
     def _data(self) -> _Data | None:
         """The trials that have ended or shown something, in order of id; None while no value is finite."""
-        told = [trial for trial in self.trials if trial.value is not None or not trial.status.is_open]
-        values = np.array([self._value(trial) for trial in told])
-        return _Data(told, values) if np.isfinite(values).any() else None
+        numbers = sorted(self._shown)
+        values = np.array([self._shown[number] for number in numbers])
+        return _Data([self._trials[number] for number in numbers], values) if np.isfinite(values).any() else None
 
     def _value(self, trial: Trial) -> float:
         """The value, where more is better; NaN for a failure."""
@@ -107,10 +115,9 @@ class Model(TrialSearcher):
         # A failure says something of the config at every fidelity, most of all at the highest.
         reached[np.isnan(data.values)] = self.fidelity.maximum
         rows = np.stack([self._rows[trial.id] for trial in data.trials])
-        share = self._share(reached)
-        Z = self._features.matrix(rows, share)
+        Z = self._features.matrix(rows, self._share(reached))
         y, w = data.warp.forward(data.values), self._noise_weights(data.trials, reached)
-        return _Observed(rows, Z, y, w, (share >= 1.0) & (w <= 1.0))
+        return _Observed(rows, Z, y, w)
 
     def _share(self, reached: Matrix) -> Matrix:
         """Where a fidelity lies between 1 and the highest, by logarithms; cumulative ones all measure the same."""
@@ -149,10 +156,10 @@ class Model(TrialSearcher):
         observed = self._observed(used)
         posterior = Posterior.of(self._kernel(data), self._features.groups, observed.Z, observed.y, observed.w)
         at_top, _ = posterior.predict(self._at_top(observed.rows))
-        running = [self._rows[trial.id] for trial in self.trials if trial.value is None and trial.status.is_open]
+        running = [self._rows[number] for number in sorted(self._running)]
         if pending := [*running, *(self._coordinates.row(config) for config in proposed)]:
             posterior = posterior.believe(self._at_top(np.stack(pending)))
-        candidates = _Candidates(partial(self._scores, posterior, best=_reference(observed, at_top) + WORTHWHILE))
+        candidates = _Candidates(partial(self._scores, posterior, best=float(at_top.max()) + WORTHWHILE))
         self._look(within, candidates, observed.rows[_descending(at_top)[:LEADERS]], rng)
         for row, score in candidates.ranked():
             config = self._coordinates.config(row, within)
@@ -163,12 +170,12 @@ class Model(TrialSearcher):
 
     def _kernel(self, data: _Data) -> Kernel:
         """Fitted to the first m trials, where m rises by a tenth at a time: a function of the trials alone."""
-        first = data.first(_last_refit(len(data.trials)))
-        content = first.content()
-        if self._fitted[0] != content:
-            observed = self._observed(first.subset(MOST_DATA))
-            self._fitted = content, self._fit(observed)
-        return self._fitted[1]
+        count = _last_refit(len(data.trials))
+        if self._fitted is None or self._fitted.count != count:
+            first = data.first(count)
+            kernel = self._fit(self._observed(first.subset(MOST_DATA)))
+            self._fitted = _Fitted(count, first.trials[-1].id, kernel)
+        return self._fitted.kernel
 
     def _fit(self, observed: _Observed) -> Kernel:
         groups, numbers = self._features.groups, self._features.numbers
@@ -262,14 +269,21 @@ class _Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Observed:
-    """Rows (n, u), their features Z (n, p), warped values y (n,), relative noise variances w (n,), and which of
-    these are `full` (n,) measurements."""
+    """Rows (n, u), their features Z (n, p), warped values y (n,), relative noise variances w (n,)."""
 
     rows: Matrix
     Z: Matrix
     y: Matrix
     w: Matrix
-    full: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """The kernel of the first `count` trials that showed something, of which `last` is the greatest id."""
+
+    count: int
+    last: int
+    kernel: Kernel
 
 
 class _Data:
@@ -284,11 +298,6 @@ class _Data:
         """The first `count` trials, as if there were no others."""
         return _Data(self.trials[:count], self.values[:count])
 
-    def content(self) -> bytes:
-        """Equal just where the same trials showed the same."""
-        shown = [(trial.id, trial.fidelity, trial.standard_error or 0.0) for trial in self.trials]
-        return np.array(shown, dtype=np.float64).tobytes() + self.values.tobytes()
-
     def subset(self, most: int) -> _Data:
         """At most `most` trials: half the best, a quarter the latest, the rest evenly from the others."""
         count = len(self.values)
@@ -301,15 +310,6 @@ class _Data:
         keep[others[np.linspace(0, len(others) - 1, most - int(keep.sum())).astype(int)]] = True
         rows = np.flatnonzero(keep)
         return _Data([self.trials[row] for row in rows.tolist()], self.values[rows], self.warp)
-
-
-def _reference(observed: _Observed, at_top: Matrix) -> float:
-    """What is to be improved on: halfway between the best that was seen and the best that is believed.
-
-    What was seen best may be luck; a process that takes it for noise would otherwise never look there again.
-    """
-    seen = np.where(observed.full, observed.y, at_top)
-    return float(SEEN * seen.max() + (1 - SEEN) * at_top.max())
 
 
 def _descending(scores: Matrix) -> list[int]:
