@@ -28,12 +28,14 @@ class Neighbors:
         self._category = np.array([axis.kind is Kind.CATEGORY for axis in self._axes], dtype=bool)
 
     def around(self, centers: Matrix, count: int, step: float, rng: np.random.Generator) -> Matrix:
-        """(k * count, u): `count` rows near each center, repeats possible.
+        """(k * count, u): `count` rows near each center, repeats possible; none where nothing is free.
 
         Each moves one active coordinate at least, and two on average: a number or grid by a normal step of
         deviation `step`, to the end of its range at most, a category to any value. Settings that become active
         thereby are drawn evenly.
         """
+        if not len(self._free):
+            return np.empty((0, self._coordinates.width))
         base = np.repeat(self._coordinates.snapped(self._within, centers), count, axis=0)
         old = base[:, self._free]
         active = ~np.isnan(old)
@@ -46,7 +48,7 @@ class Neighbors:
         new = np.where(moved, stepped, np.where(active, old, uniform))
         rows = self._snapped(base, new)
         # A step too short to leave its cell moved nothing: redraw that coordinate.
-        still = np.flatnonzero((_same(rows, base)).all(axis=1))
+        still = np.flatnonzero(_same(rows, base).all(axis=1))
         new[still, surely[still]] = rng.random(len(still))
         rows[still] = self._snapped(base[still], new[still])
         return rows
