@@ -25,8 +25,7 @@ LENGTHSCALE_LOCATION = -0.5
 LENGTHSCALE_SCALE = 1.0
 SIGNAL_LOCATION, SIGNAL_SCALE = 0.0, 1.0  # of the log signal variance
 NOISE_LOCATION, NOISE_SCALE = -6.0, 2.0  # of the log noise variance
-BEND_FROM = 0
-BEND_SCALE = 0.6  # of the logs of a and b
+BEND_SCALE = 0.5  # of the logs of a and b
 BOUNDS = {"lengthscale": (-4.0, 6.0), "signal": (-3.0, 3.0), "noise": (-12.0, 1.0), "bend": (-1.5, 1.5)}  # of logs
 MOST_STEPS = 40
 SQRT5 = math.sqrt(5.0)
@@ -110,8 +109,6 @@ def fit_kernel(Z: Matrix, groups: Groups, y: Matrix, w: Matrix, bendable: Groups
     if len(y) < 2 or not len(fitted):
         return start
     columns = bendable[varying[bendable]]
-    if len(y) < BEND_FROM * len(columns):
-        columns = columns[:0]
     kept = np.flatnonzero(varying)
     place = np.searchsorted(fitted, groups[varying])
     objective = _Objective(
