@@ -17,7 +17,6 @@ import numpy as np
 
 from luthier.core.config import Config
 from luthier.core.metric import Metric
-from luthier.core.seeds import derive_seed
 from luthier.core.space import Space
 from luthier.core.trial import Fidelity, Status, Trial
 from luthier.search.base import Proposal, TrialSearcher, fixed_key
@@ -30,7 +29,7 @@ from luthier.search.gaussian_process import Kernel, Posterior, fit_kernel
 from luthier.search.log_improvement import log_expected_improvement
 from luthier.search.neighbors import Neighbors
 from luthier.search.numeric import Matrix
-from luthier.search.sobol import SobolPoints
+from luthier.search.starts import Starts
 from luthier.search.warp import Warp
 
 FEWEST = 4  # starts before the model speaks
@@ -51,8 +50,9 @@ class Model(TrialSearcher):
 
     The first `max(4, d + 1)` different values of the d free coordinates come from a Sobol sequence through the
     priors (`why` says "initial"), and so does one draw in ten later on ("exploring"), since a wrong model would
-    otherwise never find out. All others are the model's, with "mean" and "deviation" of the value expected and
-    "acquisition", the expected improvement, all three in units of the metric.
+    otherwise never find out. All others are the model's, with "mean" and "deviation" of the value expected, such that
+    nine in ten values lie within 1.645 deviations, and "acquisition", the expected improvement, all three in units of
+    the metric.
     """
 
     name: ClassVar[str] = "model"
@@ -65,8 +65,7 @@ class Model(TrialSearcher):
         self._rows: dict[int, Matrix] = {}
         self._shown: dict[int, float] = {}
         self._running: set[int] = set()
-        self._points: dict[tuple[str, ...], SobolPoints] = {}
-        self._parts: dict[tuple[str, ...], tuple[int, set[str]]] = {}
+        self._starts = Starts(seed, self.name)
         self._lists: dict[str, Matrix | None] = {}
         self._fitted: _Fitted | None = None
 
@@ -86,9 +85,9 @@ class Model(TrialSearcher):
     def propose(self, within: Space, proposed: Sequence[Config], taken: AbstractSet[str]) -> Proposal | None:
         rng = self.rng(len(proposed))
         data = self._data()
-        parts = self._different_parts(within, proposed)
-        if parts < max(FEWEST, within.width + 1) or data is None:
-            config = self._fresh.find(within, taken, rng, lambda i: within.draw(self._sobol(within)[parts + i]))
+        tried = self._starts.tried(within, self.arrivals, proposed)
+        if tried < max(FEWEST, within.width + 1) or data is None:
+            config = self._fresh.find(within, taken, rng, lambda i: self._starts.config(within, tried + i))
             return None if config is None else Proposal(config, {"initial": True})
         if (len(self.arrivals) + len(proposed)) % EXPLORE_EVERY == 0:
             config = self._fresh.find(within, taken, rng)
@@ -134,19 +133,6 @@ class Model(TrialSearcher):
             return np.clip((errors / np.median(errors)) ** 2, 0.1, 100.0)
         return self.fidelity.maximum / reached
 
-    def _different_parts(self, within: Space, proposed: Sequence[Config]) -> int:
-        """How many different values of the free settings were ever started, whatever the fixed ones were."""
-        names = within.free
-        seen, parts = self._parts.get(names, (0, set[str]()))
-        parts.update(_part(config, names) for config in self.arrivals[seen:])
-        self._parts[names] = (len(self.arrivals), parts)
-        return len(parts | {_part(config, names) for config in proposed})
-
-    def _sobol(self, within: Space) -> SobolPoints:
-        if within.free not in self._points:
-            self._points[within.free] = SobolPoints(within.width, derive_seed(self.seed, self.name, *within.free))
-        return self._points[within.free]
-
     # --------------------------------------------------------------------------------------- the model
 
     def _by_model(
@@ -187,10 +173,7 @@ class Model(TrialSearcher):
         return log_expected_improvement(mean, deviation, best)
 
     def _why(self, posterior: Posterior, row: Matrix, score: float, data: _Data) -> dict[str, float]:
-        """Mean, deviation and expected improvement at the config, in units of the metric.
-
-        The first two are such that mean +- 1.645 deviations is the interval of nine in ten of what is measured.
-        """
+        """Mean, deviation and expected improvement at the config, in units of the metric."""
         (mean,), (deviation,) = posterior.predict(self._at_top(row[None, :]))
         half = QUANTILE * self._widening(data) * math.hypot(deviation, math.sqrt(posterior.kernel.noise))
         low, high = data.warp.back(float(mean) - half), data.warp.back(float(mean) + half)
@@ -315,10 +298,6 @@ class _Data:
 def _descending(scores: Matrix) -> list[int]:
     """The indices of `scores` (m,), the greatest first; of equals the earlier."""
     return np.argsort(-scores, kind="stable").tolist()
-
-
-def _part(config: Config, names: Sequence[str]) -> str:
-    return Config({name: config[name] for name in names if name in config}).key
 
 
 def _last_refit(count: int) -> int:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from luthier.core.config import Config
 from luthier.core.metric import Metric
-from luthier.core.seeds import derive_seed
 from luthier.core.space import Space
 from luthier.core.trial import Fidelity, Status, Trial
 from luthier.search.axes import axes_of
@@ -27,7 +26,7 @@ from luthier.search.coordinates import Coordinates
 from luthier.search.fresh import Fresh
 from luthier.search.numeric import Matrix
 from luthier.search.parzen import ParzenEstimator, widths_of
-from luthier.search.sobol import SobolPoints
+from luthier.search.starts import Starts
 
 STARTS = 10  # different values of the free settings before the densities speak
 EXPLORE_EVERY = 20  # one proposal in so many is a draw from the priors: a branch that was never seen is never likely
@@ -62,8 +61,7 @@ class Tpe(TrialSearcher):
         self._rows: dict[int, Matrix] = {}
         self._shown: dict[int, tuple[float, float]] = {}
         self._open: set[int] = set()
-        self._points: dict[tuple[str, ...], SobolPoints] = {}
-        self._parts: dict[tuple[str, ...], tuple[int, set[str]]] = {}
+        self._starts = Starts(seed, self.name)
 
     def tell(self, trial: Trial) -> None:
         if trial.id not in self._rows:
@@ -78,12 +76,12 @@ class Tpe(TrialSearcher):
 
     def propose(self, within: Space, proposed: Sequence[Config], taken: AbstractSet[str]) -> Proposal | None:
         rng = self.rng(len(proposed))
-        parts = self._different_parts(within, proposed)
-        if not parts and (default := within.config()).key not in taken:
+        tried = self._starts.tried(within, self.arrivals, proposed)
+        if not tried and (default := within.config()).key not in taken:
             return Proposal(default, {"rule": "default"})
         ranked = self._ranked()
-        if not within.width or parts < STARTS or not ranked.known:
-            config = self._fresh.find(within, taken, rng, lambda i: within.draw(self._sobol(within)[parts + i]))
+        if not within.width or tried < STARTS or not ranked.known:
+            config = self._fresh.find(within, taken, rng, lambda i: self._starts.config(within, tried + i))
             return None if config is None else Proposal(config, {"rule": "start"})
         if (len(self.arrivals) + len(proposed)) % EXPLORE_EVERY:
             return self._by_ratio(within, proposed, taken, ranked, rng)
@@ -155,19 +153,6 @@ class Tpe(TrialSearcher):
         upto = [one.value for one in trial.measurements if one.fidelity <= level]
         return self.metric.sign * upto[-1] if upto and math.isfinite(upto[-1]) else -math.inf
 
-    def _different_parts(self, within: Space, proposed: Sequence[Config]) -> int:
-        """How many different values of the free settings were ever started, whatever the fixed ones were."""
-        names = within.free
-        seen, parts = self._parts.get(names, (0, set[str]()))
-        parts.update(_part(config, names) for config in self.arrivals[seen:])
-        self._parts[names] = (len(self.arrivals), parts)
-        return len(parts | {_part(config, names) for config in proposed}) if proposed else len(parts)
-
-    def _sobol(self, within: Space) -> SobolPoints:
-        if within.free not in self._points:
-            self._points[within.free] = SobolPoints(within.width, derive_seed(self.seed, self.name, *within.free))
-        return self._points[within.free]
-
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -186,7 +171,3 @@ def split(ranked: Ranked) -> tuple[list[int], list[int]]:
         evenly = np.linspace(0, len(others) - 1, MOST_BAD - len(next_best)).astype(np.int64)
         rest = np.concatenate([next_best, others[evenly]])
     return ranked.ids[:good].tolist(), rest.tolist()
-
-
-def _part(config: Config, names: Sequence[str]) -> str:
-    return Config({name: config[name] for name in names if name in config}).key
