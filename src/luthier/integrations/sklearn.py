@@ -81,7 +81,7 @@ class SearchCV(BaseSearchCV):
     of them in `fit`, before anything is fitted.
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
         **BaseSearchCV._parameter_constraints,
         "space": "no_validation",  # `read_space` says more
         "budget": [str, Budget, None],
@@ -116,10 +116,10 @@ class SearchCV(BaseSearchCV):
             estimator,
             scoring=scoring,
             n_jobs=n_jobs,
-            refit=refit,
+            refit=refit,  # pyright: ignore[reportArgumentType] - its type is guessed from its default
             cv=cv,
             verbose=verbose,
-            pre_dispatch=pre_dispatch,
+            pre_dispatch=pre_dispatch,  # pyright: ignore[reportArgumentType] - likewise
             error_score=error_score,
             return_train_score=return_train_score,
         )
@@ -138,6 +138,11 @@ class SearchCV(BaseSearchCV):
             if estimator is not None:
                 estimator.set_output(transform=transform)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the search that is under way: fits in other processes get a copy of what called them."""
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_evaluation"}
 
     # ------------------------------------------------------------------- what scikit-learn's `fit` calls
 
@@ -177,7 +182,8 @@ class SearchCV(BaseSearchCV):
 
     def _search(self, space: SearchSpace, searcher: Any, evaluation: Evaluation, budget: Budget) -> None:
         pace = Pace(budget.seconds)
-        size = batch_size(effective_n_jobs(self.n_jobs), self.n_splits_)
+        jobs: Any = self.n_jobs
+        size = batch_size(effective_n_jobs(jobs), self.n_splits_)
         most = math.inf if budget.trials is None else budget.trials
         told = 0
         while told < most:

@@ -25,7 +25,7 @@ Params = dict[str, Any]
 """A candidate: parameters of an estimator."""
 
 MOST_IDLE = 0.2  # of the processes, while a batch is evaluated
-MOST_CONFIGS = 1_000_000  # that are listed of a space whose parts are settings of luthier's
+MOST_CONFIGS = 10_000  # that are listed without a budget, but of plain grids
 RECENT = 5  # batches whose longest is how long the next one may take
 
 
@@ -46,7 +46,7 @@ def checked_budget(budget: str | Budget | None, n_iter: int | None) -> Budget | 
 def whole_grid(space: SearchSpace, budget: Budget | None) -> list[Params] | None:
     """Every candidate, in scikit-learn's order, where the budget is one of trials and covers them all; else None.
 
-    Raises UsageError for an endless space without a budget.
+    Raises UsageError for a space without a budget that has no end, or nearly none.
     """
     if not space.space.parameters:
         return [space.params({})]
@@ -59,8 +59,8 @@ def whole_grid(space: SearchSpace, budget: Budget | None) -> list[Params] | None
     configs = all_configs(space.space, most)
     if configs is None and budget is None:
         raise UsageError(
-            "a space without a budget is run whole, so it must be finite; got ranges or distributions: "
-            "state a budget such as '50 trials' or '60s'"
+            f"a space without a budget is run whole, so it must be made of lists, or have {MOST_CONFIGS:,} candidates at "
+            "most; got a larger or an endless one: state a budget such as '50 trials' or '60s'"
         )
     return None if configs is None else [space.params(config) for config in configs]
 
