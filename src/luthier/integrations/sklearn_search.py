@@ -59,8 +59,8 @@ def whole_grid(space: SearchSpace, budget: Budget | None) -> list[Params] | None
     configs = all_configs(space.space, most)
     if configs is None and budget is None:
         raise UsageError(
-            f"a space without a budget is run whole, so it must be made of lists, or have {MOST_CONFIGS:,} candidates at "
-            "most; got a larger or an endless one: state a budget such as '50 trials' or '60s'"
+            "a space without a budget is run whole, so it must be made of lists, or have at most "
+            f"{MOST_CONFIGS:,} candidates; got a larger or an endless one: state a budget such as '50 trials' or '60s'"
         )
     return None if configs is None else [space.params(config) for config in configs]
 
