@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.base import is_classifier
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
@@ -33,6 +34,7 @@ from luthier.integrations.sklearn_search import (
     SameFolds,
     batch_size,
     checked_budget,
+    same_folds,
     whole_grid,
 )
 from luthier.integrations.sklearn_space import SearchSpace, read_space
@@ -160,7 +162,7 @@ class SearchCV(BaseSearchCV):
             watched.evaluate(candidates, None)
         elif budget is not None:
             searcher = make(space.space, METRIC, Fidelity(), seed)
-            folds = SameFolds(self._checked_cv_orig)
+            folds = same_folds(self.cv, is_classifier(self.estimator))
             self._evaluation = Evaluation(lambda batch: watched.evaluate(batch, folds), self.refit, self.error_score)
             try:
                 self._search(space, searcher, self._evaluation, budget)
@@ -183,14 +185,14 @@ class SearchCV(BaseSearchCV):
     def _search(self, space: SearchSpace, searcher: Any, evaluation: Evaluation, budget: Budget) -> None:
         pace = Pace(budget.seconds)
         jobs: Any = self.n_jobs
-        size = batch_size(effective_n_jobs(jobs), self.n_splits_)
         most = math.inf if budget.trials is None else budget.trials
         told = 0
         while told < most:
             if not pace.allows(self._refit_seconds(evaluation)):
                 self._say("stopped, since another batch and the refit may not end in time")
                 break
-            asked = searcher.ask(int(min(size, most - told)), space.space)
+            size = min(batch_size(effective_n_jobs(jobs), evaluation.folds), most - told)
+            asked = searcher.ask(int(size), space.space)
             starts = [grant for grant in asked if isinstance(grant, Start)]
             if not starts:
                 self._say("stopped, since every candidate of the space has been tried")
@@ -207,8 +209,8 @@ class SearchCV(BaseSearchCV):
         if self.refit is False or not evaluation.results:
             return 0.0
         best = int(np.argmin(evaluation.results[f"rank_test_{evaluation.followed}"]))
-        folds = self.n_splits_
-        return float(evaluation.results["mean_fit_time"][best]) * (folds / (folds - 1) if folds > 1 else 1.0)
+        share = (evaluation.folds - 1) / evaluation.folds if evaluation.folds > 1 else 1.0
+        return float(evaluation.results["mean_fit_time"][best]) / share
 
     def _given_space(self) -> Any:
         names = {"space": self.space, "param_grid": self.param_grid, "param_distributions": self.param_distributions}

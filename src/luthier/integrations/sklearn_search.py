@@ -11,10 +11,11 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import ParameterGrid
+from sklearn.model_selection import ParameterGrid, check_cv
 
 from luthier.core.budget import Budget
 from luthier.core.errors import UsageError
@@ -24,6 +25,7 @@ from luthier.search.finite import all_configs
 Params = dict[str, Any]
 """A candidate: parameters of an estimator."""
 
+USUAL_FOLDS = 5  # supposed until the first batch has shown them
 MOST_IDLE = 0.2  # of the processes, while a batch is evaluated
 MOST_CONFIGS = 10_000  # that are listed without a budget, but of plain grids
 RECENT = 5  # batches whose longest is how long the next one may take
@@ -81,17 +83,28 @@ def batch_size(jobs: int, folds: int) -> int:
 
 
 class SameFolds:
-    """A splitter that gives the same splits again, so that later batches meet the same folds as the first."""
+    """A splitter that gives the same splits again, so that later batches meet the same folds as the first.
 
-    def __init__(self, splitter: Any) -> None:
-        self._splitter = splitter
+    `cv` is what scikit-learn's searches take: a number of folds, None, or a splitter.
+    """
+
+    def __init__(self, cv: Any, classifier: bool) -> None:
+        self._cv = cv
+        self._classifier = classifier
         self._splits: list[tuple[Any, Any]] | None = None
 
     def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Any, Any]]:
         """(train, test) row positions, a pair a fold."""
         if self._splits is None:
-            self._splits = list(self._splitter.split(X, y, **params))
+            splitter: Any = check_cv(self._cv, y, classifier=self._classifier)
+            self._splits = list(splitter.split(X, y, **params))
         return self._splits
+
+
+def same_folds(cv: Any, classifier: bool) -> SameFolds | None:
+    """What keeps the folds of `cv` the same; None where they are listed splits, of which scikit-learn takes care."""
+    listed = cv is not None and not isinstance(cv, Integral) and not hasattr(cv, "split")
+    return None if listed else SameFolds(cv, classifier)
 
 
 @dataclass
@@ -165,6 +178,7 @@ class Evaluation:
         self._failed: list[_Failed] = []
         self._recorded = 0
         self._format: Callable[[], dict[str, Any]] | None = None
+        self.folds = USUAL_FOLDS
         self.results: dict[str, Any] = {}
 
     def scores(self, candidates: list[Params]) -> list[float]:
@@ -195,6 +209,7 @@ class Evaluation:
         more: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """What scikit-learn makes of its records, and of ours; the warning of missing scores waits for the end."""
+        self.folds = folds
         self._format = lambda: format_results(*self._joined(candidates, folds, out), more)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "One or more of the", UserWarning)
