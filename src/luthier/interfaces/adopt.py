@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.budget import Budget
 from luthier.core.errors import UsageError
 from luthier.core.parameter import Choice, Float, Int, Parameter
-from luthier.stages.adopt.proposal import MISSING_METRIC, Proposal, propose
+from luthier.stages.adopt.proposal import Proposal, propose
 from luthier.stages.adopt.script import script_at
 from luthier.stages.adopt.task_file import text_of
 from luthier.stages.adopt.worth import Role
@@ -77,7 +77,7 @@ def _todo(proposal: Proposal, script: Path, path: Path) -> str:
     if proposal.metric is None:
         return (
             f"'{path}' is written, but '{script}' tells no number that could be optimized; add to it, where it knows how "
-            f'good the model is: print(json.dumps({{"{MISSING_METRIC}": value}}), flush=True)'
+            f"good the model is: {proposal.script.to_print}"
         )
     if proposal.missing:
         return (

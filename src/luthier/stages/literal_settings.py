@@ -81,7 +81,9 @@ def _read(text: str, literal: Literal) -> Plain:
     except ValueError:
         if literal.value is None:
             return text
-        raise UsageError(f"'{literal.address}' is {literal.value!r} in the script; give a number, got '{text}'") from None
+        raise UsageError(
+            f"'{literal.address}' is {literal.value!r} in the script, so it takes a number; got '{text}'"
+        ) from None
     whole = number == number // 1 and not isinstance(literal.value, float)
     return int(number) if whole else number
 
@@ -98,16 +100,14 @@ def constant(node: ast.AST | None) -> tuple[bool, Plain]:
 
 
 def _all(tree: ast.Module) -> Iterator[Literal]:
+    owners = {
+        id(statement): f"{node.name}." for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for statement in node.body
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            yield from _under(node.targets[0].id, node.value)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            yield from _under(node.target.id, node.value)
-        elif isinstance(node, ast.ClassDef):
-            for statement in node.body:
-                target, value = _assignment(statement)
-                if target and value is not None:
-                    yield from _under(f"{node.name}.{target}", value)
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target, value = _assignment(node)
+            if target and value is not None:
+                yield from _under(owners.get(id(node), "") + target, value)
         elif isinstance(node, ast.Call) and (called := _called(node)) not in ("", "dict"):
             for keyword in node.keywords:
                 is_plain, value = constant(keyword.value)

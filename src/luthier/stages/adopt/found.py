@@ -120,7 +120,7 @@ class Script:
     """What was found in one script. `starts` are the arguments before all others: the program and the file.
 
     `subcommand` and `ends` stand before and after the settings; `reader` says what kind of settings they are.
-    `stops_early` and `schedules` say whether the text speaks of early stopping and of learning-rate schedules.
+    `to_print` is a line in its language that tells a metric. `stops_early` and `schedules` say whether the text speaks of early stopping and of learning-rate schedules.
     """
 
     name: str
@@ -132,3 +132,4 @@ class Script:
     reader: str = ""
     stops_early: bool = False
     schedules: bool = False
+    to_print: str = 'print(json.dumps({"score": value}), flush=True)'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from luthier.core.errors import UsageError
-from luthier.core.parameter import Float, Int
+from luthier.core.parameter import Choice, Float, Int
 from luthier.stages.adopt.found import Form, Kind, Often, Script, Setting, Stream
 from luthier.stages.adopt.metric import Candidate, candidates, named
 from luthier.stages.adopt.usual import with_usual
@@ -50,7 +50,10 @@ def propose(script: Script, *, metric: str | None = None, arguments: Sequence[st
     Raises UsageError where it has no setting that can be tuned, or `metric` can't be understood.
     """
     script, given = with_usual(script, arguments)
-    judged = _distinct([judge(setting, schedules=script.schedules) for setting in script.settings])
+    settings = {one.name: one for one in script.settings}.values()
+    judged = _distinct([judge(one, schedules=script.schedules) for one in settings])
+    if any(_HEADS.fullmatch(one.setting.plain) for one in judged):
+        judged = tuple(_divisible(one, judged) for one in judged)
     tuned = tuple(one for one in judged if one.role is Role.TUNE)
     if not tuned:
         judged = tuple(_anyhow(one) for one in judged)
@@ -64,7 +67,7 @@ def propose(script: Script, *, metric: str | None = None, arguments: Sequence[st
     command, missing = _command(script, judged, given, names, until=epochs > 0 and not script.schedules)
     return Proposal(
         script, tuned, tuple(one for one in judged if one.role is not Role.TUNE), names, chosen, heard, command,
-        epochs, why, missing, tuple(_warnings(chosen, missing)),
+        epochs, why, missing, tuple(_warnings(script, chosen, missing)),
     )  # fmt: skip
 
 
@@ -82,6 +85,22 @@ def _distinct(judged: Sequence[Judged]) -> tuple[Judged, ...]:
         seen.add(one.meaning)
         found.append(one)
     return tuple(found)
+
+
+_HEADS = re.compile(r"(num|n)_?(attention_)?heads?|nhead")
+
+
+def _divisible(one: Judged, judged: Sequence[Judged]) -> Judged:
+    """A width as today's doubled or halved, which the number of attention heads divides as it does today."""
+    default = one.setting.default
+    if one.role is not Role.TUNE or not one.reason.startswith("a width") or not isinstance(default, int):
+        return one
+    heads = [two.setting.default for two in judged if _HEADS.fullmatch(two.setting.plain)]
+    widths = [width for width in (default // 4, default // 2, default, 2 * default, 4 * default) if width]
+    fitting = [width for width in widths if all(not isinstance(n, int) or not n or width % n == 0 for n in heads)]
+    if default not in fitting:
+        return one
+    return replace(one, parameter=Choice(tuple(fitting), ordered=True, default=default))
 
 
 def _anyhow(one: Judged) -> Judged:
@@ -205,12 +224,12 @@ def _escaped(setting: Setting) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _warnings(metric: Candidate | None, missing: Sequence[str]) -> list[str]:
+def _warnings(script: Script, metric: Candidate | None, missing: Sequence[str]) -> list[str]:
     found: list[str] = []
     if metric is None:
         found.append(
             "the script prints no number that could be optimized; add one line where it knows how good the model is: "
-            f'print(json.dumps({{"{MISSING_METRIC}": value}}), flush=True)'
+            + script.to_print
         )
     elif metric.split == "test":
         found.append(

@@ -25,5 +25,9 @@ def _is_setting(literal: Literal) -> bool:
     if name.startswith("_"):
         return False
     if literal.keyword or (name != name.upper() and "." not in literal.address):
-        return is_known(name)
+        return is_known(name) and (not literal.keyword or _is_number(literal.value))
     return True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from luthier.core.parameter import Scalar
 from luthier.stages.adopt.found import Field, Form, Kind, Line, Often, Options, Setting
 
-_OPTION = re.compile(r"(?:make_option|add_argument|add_option)\s*\(((?:[^()]|\([^()]*\))*)\)")
+_OPTION = re.compile(r"\b(make_option|add_argument|add_option)\s*\(")
 _POSITION = re.compile(
     r"(\w+)\s*(?:<-|=)\s*(?:if\s*\([^\n]*?\)\s*)?(as\.(?:numeric|integer|double)\s*\(\s*)?args\[{1,2}(\d)\]{1,2}\s*\)?"
     r"(?:\s*else\s+([\w.+-]+))?"
 )
-_SAID = re.compile(r"\b(cat|print|message)\s*\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)")
+_SAID = re.compile(r"\b(cat|print)\s*\(")
 _KINDS = {"double": Kind.FLOAT, "numeric": Kind.FLOAT, "integer": Kind.INT, "character": Kind.TEXT}
 
 
 def read(text: str) -> Options:
     """The settings of a script, as flags where it parses them, else by position."""
-    settings = [setting for match in _OPTION.finditer(text) if (setting := _option(match[1], _line(text, match)))]
+    settings = [setting for match in _OPTION.finditer(text) if (setting := _option(_inside(text, match), _line(text, match)))]
     if not settings and "commandArgs" in text:
         found = {int(match[3]): _position(match, _line(text, match)) for match in _POSITION.finditer(text)}
         settings = [setting for _, setting in sorted(found.items())]
@@ -29,11 +29,20 @@ def read(text: str) -> Options:
 def lines_of(text: str) -> tuple[Line, ...]:
     """What the script says by cat, print and (on standard error, so left out) message."""
     return tuple(
-        Line(tuple(_parts(match[2])), often=often, number=_line(text, match), epochs=bound)
+        Line(tuple(_parts(_inside(text, match))), often=often, number=_line(text, match), epochs=bound)
         for match in _SAID.finditer(text)
-        if match[1] != "message"
         for often, bound in [_often(text, match.start())]
     )
+
+
+def _inside(text: str, match: re.Match[str]) -> str:
+    """What stands between the parenthesis that `match` ends on and the one that closes it."""
+    depth = 1
+    for place in range(match.end(), len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if not depth:
+            return text[match.end() : place]
+    return text[match.end() :]
 
 
 def _option(inside: str, line: int) -> Setting | None:
@@ -58,7 +67,7 @@ def _position(match: re.Match[str], line: int) -> Setting:
 
 def _parts(inside: str) -> Iterator[str | Field]:
     inside = re.sub(r"^\s*(?:paste0?|sprintf|format)\s*\(", "", inside.strip())
-    values = re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|((?:[^,\"'()]|\([^()]*\))+)", inside)
+    values = re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|((?:[^,\"'()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))+)", inside)
     texts = [text or other for text, other, _ in values]
     expressions = [expression.strip() for _, _, expression in values if expression.strip(" )")]
     if texts and re.search(r"%[-+ #0]*\d*(?:\.\d+)?[a-zA-Z]", texts[0]):

@@ -25,14 +25,16 @@ def read(text: str) -> Options:
     positions: dict[int, Setting] = {}
     for match in _ARGUMENT.finditer(text):
         if match[1] not in found:
-            value, kind = _typed(match[3] or "")
-            required = not match[3]
+            later = {name: default for name, default in _VARIABLE.findall(text)}
+            stated = match[3] or later.get(match[1], "")
+            value, kind = _typed(stated)
+            required = not stated
             positions[int(match[2] or match[4])] = Setting(
                 match[1].lower(), Form.POSITION, "", kind, value, required=required, line=_line(text, match)
             )
     found |= {setting.name.upper(): setting for _, setting in sorted(positions.items()) if not found}
     for match in _VARIABLE.finditer(text):
-        if match[1] not in {*found, *(name.upper() for name in found)}:
+        if match[1].upper() not in {name.upper() for name in found}:
             value, kind = _typed(match[2])
             found[match[1]] = Setting(
                 match[1].lower(), Form.ENVIRONMENT, match[1], kind, value, line=_line(text, match)
@@ -76,7 +78,7 @@ def _often(text: str, end: int) -> tuple[Often, str]:
     """How often what stands at `end` is said: by the loops that are open there."""
     open_: list[tuple[str, str]] = []
     for match in re.finditer(
-        r"^\s*(for|while|until|if|case|done|fi|esac)\b([^\n]*)|^\s*(for)\s*\(\(([^\n]*)", text[:end], re.M
+        r"^\s*(for(?=\s+\w+\s+in\b)|while|until|if|case|done|fi|esac)\b([^\n]*)|^\s*(for)\s*\(\(([^\n]*)", text[:end], re.M
     ):
         word = match[1] or match[3]
         if word in ("done", "fi", "esac"):

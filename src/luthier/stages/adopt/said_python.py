@@ -82,6 +82,8 @@ class _Reader:
         parts, stream, keys = message
         place = self._placed[call]
         often, epochs = self._often(place)
+        if called(call) in _SHOWN:  # a bar is drawn again and again
+            often = Often.MANY
         for one in _one_by_one(parts):
             if keys or any(isinstance(part, Field) for part in one):
                 yield Line(one, stream, often, place.function, call.lineno, keys, epochs)

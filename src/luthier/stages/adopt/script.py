@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from luthier.core.errors import UsageError
@@ -48,11 +49,13 @@ def script_at(path: Path, shown: str) -> Script:
     text = text_at(path)
     if ending == ".r":
         options = read_r.read(text)
-        return _script(path, ("Rscript", shown), options, "R", read_r.lines_of(text), text)
+        script = _script(path, ("Rscript", shown), options, "R", read_r.lines_of(text), text)
+        return replace(script, to_print="cat(sprintf('{\"score\": %f}\\n', value))")
     if ending in (".sh", ".bash") or re.match(r"#!.*\b(ba|da|z|k)?sh\b", text):
         lines = read_shell.lines_of(text) or _lines_of_programs(path, text)
         shell = "bash" if ending == ".bash" or re.match(r"#!.*bash", text) else "sh"
-        return _script(path, (shell, shown), read_shell.read(text), "shell", lines, text)
+        script = _script(path, (shell, shown), read_shell.read(text), "shell", lines, text)
+        return replace(script, to_print='echo "{\\"score\\": $value}"')
     raise UsageError(
         f"'{path}' is no script that can be read: Python (.py), R (.R) and shell (.sh) can; for a program in another "
         "language write the task file by hand, see the README's 'A program in any language'"

@@ -64,10 +64,10 @@ def _lines(proposal: Proposal, budget: str, cwd: str) -> Iterator[str]:
 
 
 def _metric(proposal: Proposal) -> Iterator[str]:
-    metric = proposal.metric
+    metric, script = proposal.metric, proposal.script
     if metric is None:
         yield "# Nothing that the script prints could be used. Once it prints this line, the task runs:"
-        yield f'#   print(json.dumps({{"{MISSING_METRIC}": value}}), flush=True)'
+        yield f"#   {script.to_print}"
         yield f"metric: {{name: {MISSING_METRIC}, direction: maximize}}"
         return
     where = f"line {metric.line.number} of the script" if metric.line.number else "a line of JSON"

@@ -166,7 +166,7 @@ def _by_help(setting: Setting) -> str:
     text = setting.help.lower()
     if setting.kind is Kind.INT and re.search(r"(number of|num|how many|total) (training )?epochs|epochs to train", text):
         return "epochs"
-    if re.search(r"decay|sched|factor|warm|final|minimum|test|eval|valid|every|interval|log", text):
+    if re.search(r"decay|sched|factor|gamma|step|warm|final|minimum|test|eval|valid|every|interval|log", text):
         return ""
     if setting.kind is Kind.FLOAT and re.match(r"(the |initial |base |peak )*learning rate", text):
         return "learning_rate"
