@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.adopt.corpus import CASES, SCRIPTS, Case, environment
 
 from luthier.interfaces.adopt import adopt_script
 from luthier.stages.adopt.worth import Role
 from luthier.study.spec import read_task
-from tests.adopt.corpus import CASES, SCRIPTS, Case, environment
 
 RUNNABLE = [case for case in CASES if case.is_runnable]
-QUICK = ("argparse_groups.py", "notebook_constants.py", "keras_style.py", "flags.sh")
+QUICK = ("argparse_groups.py", "notebook_constants.py", "flags.sh")
 """What is tuned by the fast tests; `make prove` tunes all that can run."""
 
 
@@ -43,7 +42,19 @@ def tuned_unaided(case: Case, folder: Path) -> str:
     """Adopt and tune by the real command line; what went wrong, '' if nothing did."""
     for arguments in (
         ("adopt", str(case.path), "--output", "task.yaml"),
-        ("tune", "task.yaml", "--budget", "3 trials", "--workers", "1", "--name", "it", "--quiet"),
+        (
+            "tune",
+            "task.yaml",
+            "--budget",
+            "3 trials",
+            "--workers",
+            "1",
+            "--set",
+            "confirm=0",
+            "--name",
+            "it",
+            "--quiet",
+        ),
         ("export", "it", "--to", "json"),
     ):
         done = command(folder, *arguments)
@@ -223,4 +234,4 @@ def test_the_task_file_may_lie_elsewhere(luthier, folder):
     (folder / "tasks").mkdir()
     shutil.copy(SCRIPTS / "notebook_constants.py", folder / "train.py")
     luthier("adopt", "train.py", "--output", "tasks/mine.yaml")
-    assert luthier("tune", os.path.join("tasks", "mine.yaml"), "--budget", "2 trials", "--workers", "0").code == 0
+    assert luthier("tune", str(Path("tasks/mine.yaml")), "--budget", "2 trials", "--workers", "0").code == 0

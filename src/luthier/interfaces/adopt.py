@@ -76,13 +76,14 @@ def _check(text: str, path: Path) -> None:
 def _todo(proposal: Proposal, script: Path, path: Path) -> str:
     if proposal.metric is None:
         return (
-            f"'{path}' is written, but '{script}' tells no number that could be optimized; add to it, where it knows how "
-            f"good the model is: {proposal.script.to_print}"
+            f"'{path}' is written, but '{script}' tells no number that could be optimized; add to it, where it knows "
+            f"how good the model is: {proposal.script.to_print}"
         )
     if proposal.missing:
         return (
-            f"'{path}' is written, but the script needs {', '.join(proposal.missing)}; fill in FILL_IN there, or give what "
-            f"you give today: {_line(['luthier', 'adopt', str(script), '--force', '--'])} {' '.join(proposal.missing)} ..."
+            f"'{path}' is written, but the script needs {', '.join(proposal.missing)}; fill in FILL_IN there, or give "
+            f"what you give today: {_line(['luthier', 'adopt', str(script), '--force', '--'])} "
+            f"{' '.join(proposal.missing)} ..."
         )
     return ""
 
@@ -157,5 +158,3 @@ def _range(parameter: Parameter | None) -> str:
 
 def _line(words: Sequence[str]) -> str:
     return shlex.join(words)
-
-

@@ -148,9 +148,7 @@ def adopt(
     """Write a task that tunes SCRIPT as it is; it is read, never run or edited."""
     from luthier.interfaces.adopt import adopt_script
 
-    adopted = adopt_script(
-        script, arguments or (), metric=metric, budget=budget, output=output, force=force
-    )
+    adopted = adopt_script(script, arguments or (), metric=metric, budget=budget, output=output, force=force)
     _print_rich(adopted.screen)
     if adopted.todo:
         raise UsageError(adopted.todo)

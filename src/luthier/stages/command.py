@@ -46,7 +46,8 @@ class CommandStage:
     nothing, for one that is true or false); {python} (the Python that runs luthier), {seed}, {until} (the unit of
     fidelity to go to), {threads}, {device}, {settings_file} (JSON), {output_dir} and {checkpoint_dir} (private
     folders), {train} and {validation} (CSV files with a header and a column `row_id`). The same is in the environment
-    as LUTHIER_SETTINGS (JSON), LUTHIER_SEED, LUTHIER_UNTIL, and so on. With `shell` the line runs under /bin/sh, its values quoted.
+    as LUTHIER_SETTINGS (JSON), LUTHIER_SEED, LUTHIER_UNTIL, and so on. With `shell` the
+    line runs under /bin/sh, its values quoted.
 
     Metrics come as lines of stdout that are JSON objects with the key `metric`; or as lines that fit `pattern`,
     whose group `value` (or first) is the number; or from `metrics_file`, in {output_dir}, as JSON lines or one

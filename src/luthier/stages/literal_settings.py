@@ -101,7 +101,10 @@ def constant(node: ast.AST | None) -> tuple[bool, Plain]:
 
 def _all(tree: ast.Module) -> Iterator[Literal]:
     owners = {
-        id(statement): f"{node.name}." for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for statement in node.body
+        id(statement): f"{node.name}."
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign):

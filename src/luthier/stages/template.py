@@ -95,7 +95,7 @@ class Template:
 
 
 def _switched(argument: str, values: Mapping[str, Any]) -> str:
-    """What `{name:--yes|--no}` stands for; '' for nothing. Raises UsageError for a value that is neither true nor false."""
+    """What `{name:--yes|--no}` stands for, '' for nothing; raises UsageError for neither true nor false."""
     match = _SWITCH.fullmatch(argument)
     assert match is not None
     name, yes, no = match[1], match[2], match[3] or ""

@@ -60,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"luthier: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except Exception as error:
-        sys.excepthook(type(error), error, _within(error.__traceback__, script))
+        inner = _within(error.__traceback__, script)
+        sys.excepthook(type(error), error.with_traceback(inner), inner)
         return 1
     return 0
 

@@ -1,7 +1,7 @@
 """What reading a script finds: settings that it can be told, and lines that it says.
 
-    Setting("lr", Form.OPTION, "--lr", Kind.FLOAT, default=0.01)        told as: --lr 0.01
-    Line(("val loss ", Field("val_loss")), often=Often.EPOCH)           says:    val loss 0.31
+Setting("lr", Form.OPTION, "--lr", Kind.FLOAT, default=0.01)        told as: --lr 0.01
+Line(("val loss ", Field("val_loss")), often=Often.EPOCH)           says:    val loss 0.31
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ class Options:
 class Script:
     """What was found in one script. `starts` are the arguments before all others: the program and the file.
 
-    `subcommand` and `ends` stand before and after the settings; `reader` says what kind of settings they are.
-    `to_print` is a line in its language that tells a metric. `stops_early` and `schedules` say whether the text speaks of early stopping and of learning-rate schedules.
+    `subcommand` and `ends` stand before and after the settings; `reader` says what kind of settings they are;
+    `to_print` is a line in its language that tells a metric. `stops_early` and `schedules` say whether the text
+    speaks of early stopping and of learning-rate schedules.
     """
 
     name: str

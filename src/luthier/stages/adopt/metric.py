@@ -61,7 +61,9 @@ _SPLITS = (
     ("test", re.compile(r"test\w*")),
     ("train", re.compile(r"train\w*|tr|batch|running|iter")),
 )
-_NO_METRIC = re.compile(r"time|sec(onds?)?|elapsed|lr|rate|step|size|eta|params|parameters|speed|ms|best epoch|threshold|total")
+_NO_METRIC = re.compile(
+    r"time|sec(onds?)?|elapsed|lr|rate|step|size|eta|params|parameters|speed|ms|best epoch|threshold|total"
+)
 
 
 def candidates(lines: Sequence[Line]) -> tuple[Candidate, ...]:
@@ -80,20 +82,20 @@ def named(name: str, lines: Sequence[Line]) -> Candidate:
     if direction not in ("", "minimize", "maximize"):
         raise UsageError(f"a metric's direction is 'minimize' or 'maximize'; got '{direction}'; write {plain}:minimize")
     known = candidates(lines)
-    wanted = set(_words(plain))
+    asked = _quantity(" ".join(_words(plain)))
     fits = [one for one in known if one.name == plain] or [
-        one for one in known if wanted <= set(_words(one.name)) | {one.quantity, one.split}
+        one for one in known if asked and one.quantity == asked[0] and _split(plain) in ("", one.split)
     ]
     if fits:
         return replace(fits[0], direction=direction or fits[0].direction)
     quantity = _quantity(" ".join(_words(plain)))
-    if not (direction or quantity):
+    if not direction and quantity is None:
         heard = [one.name for one in known]
         raise UsageError(
             f"{UnknownName('metric of the script', plain, heard)}; if it prints lines of JSON with the key '{plain}', "
             f"say which way is better: --metric {plain}:minimize"
         )
-    return Candidate(plain, direction or quantity[1], Line((), keys=((plain, plain),)))
+    return Candidate(plain, direction or (quantity or ("", "maximize"))[1], Line((), keys=((plain, plain),)))
 
 
 def _rank(one: Candidate) -> tuple[int, bool, int, int, int]:
@@ -148,7 +150,7 @@ def _quantity(text: str) -> tuple[str, str] | None:
             here = (match.end(), match.end() - match.start(), name, direction)
             if found is None or here[:2] > found[:2]:
                 found = here
-    return None if found is None else found[2:]
+    return None if found is None else (found[2], found[3])
 
 
 def _split(*texts: str) -> str:
@@ -218,8 +220,9 @@ def _patterns(line: Line, place: int) -> Iterator[str]:
     after = line.parts[place + 1] if place + 1 < len(line.parts) else ""
     if len(line.parts) == 1:
         yield rf"^\s*{number}\s*$"
-    elif isinstance(after, str) and _words(after) and place == 0:
-        yield f"^{number}{_escaped(after)}"
+    elif isinstance(after, str) and _words(whole + after):
+        end = "" if after.strip() else r"\s*$"
+        yield f"^{whole.removeprefix('^')}{number}{_escaped(after)}{end}"
 
 
 def _escaped(text: str) -> str:
@@ -231,4 +234,3 @@ def _spoken(line: Line) -> tuple[str, dict[int, str]]:
     """The line with a number of its own for each value, and these numbers by place."""
     values = {place: f"{7000 + place}.25" for place, part in enumerate(line.parts) if isinstance(part, Field)}
     return "".join(part if isinstance(part, str) else values[place] for place, part in enumerate(line.parts)), values
-

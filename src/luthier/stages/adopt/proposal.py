@@ -81,7 +81,9 @@ def _distinct(judged: Sequence[Judged]) -> tuple[Judged, ...]:
     for one in judged:
         repeated = one.meaning and one.meaning in seen and one.setting.form is Form.LITERAL
         if repeated and one.role is Role.TUNE and "." not in one.setting.name:
-            one = replace(one, role=Role.FIXED, reason=f"another literal is the {one.meaning.replace('_', ' ')} already")
+            one = replace(
+                one, role=Role.FIXED, reason=f"another literal is the {one.meaning.replace('_', ' ')} already"
+            )
         seen.add(one.meaning)
         found.append(one)
     return tuple(found)
@@ -134,14 +136,14 @@ def _names(tuned: Sequence[Judged]) -> dict[str, str]:
 def _nothing_to_tune(script: Script) -> str:
     if not script.settings:
         return (
-            f"'{script.name}' has no setting that could be found: no command line (argparse, click, typer, Hydra, fire, "
-            "absl, dataclasses; in shell and R arguments with defaults) and no constant such as LEARNING_RATE = 1e-3; "
-            "give the numbers that you want tuned a name of their own"
+            f"'{script.name}' has no setting that could be found: no command line (argparse, click, typer, Hydra, "
+            "fire, absl, dataclasses; in shell and R arguments with defaults) and no constant such as "
+            "LEARNING_RATE = 1e-3; give the numbers that you want tuned a name of their own"
         )
     found = ", ".join(one.name for one in script.settings[:12])
     return (
-        f"none of the settings of '{script.name}' is one that luthier can give a range to; found were: {found}; write a "
-        "task file by hand with the ranges that you want, see the README's 'A program in any language'"
+        f"none of the settings of '{script.name}' is one that luthier can give a range to; found were: {found}; write "
+        "a task file by hand with the ranges that you want, see the README's 'A program in any language'"
     )
 
 
@@ -176,7 +178,9 @@ def _command(
     parts: dict[Form, list[str]] = {form: [] for form in Form}
     missing: list[str] = []
     positions = [one for one in judged if one.setting.form is Form.POSITION]
-    last = max((place for place, one in enumerate(positions) if one.role is Role.TUNE or one.setting.required), default=-1)
+    last = max(
+        (place for place, one in enumerate(positions) if one.role is Role.TUNE or one.setting.required), default=-1
+    )
     for one in judged:
         setting = one.setting
         needed = setting in [other.setting for other in positions[: last + 1]]
@@ -236,7 +240,9 @@ def _warnings(script: Script, metric: Candidate | None, missing: Sequence[str]) 
             "the script only tells how good it is on its test rows; tuning by them makes the final number too good: "
             "let it measure on rows that are neither trained on nor the test"
         )
-    elif metric.split == "train" or (metric.quantity == "loss" and not metric.split and metric.line.often is not Often.ONCE):
+    elif metric.split == "train" or (
+        metric.quantity == "loss" and not metric.split and metric.line.often is not Often.ONCE
+    ):
         found.append(
             "the only number that can be used seems to be of the rows that are trained on; tuning by it overfits: "
             "let the script print a validation metric"
@@ -251,4 +257,3 @@ def _warnings(script: Script, metric: Candidate | None, missing: Sequence[str]) 
 def is_on_stderr(proposal: Proposal) -> bool:
     """Whether the metric's line goes to standard error, where logging and progress bars write."""
     return proposal.metric is not None and proposal.metric.line.stream is Stream.ERROR
-

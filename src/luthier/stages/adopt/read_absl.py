@@ -6,8 +6,12 @@ from luthier.stages.adopt.found import Form, Kind, Options, Setting
 from luthier.stages.adopt.source import Source, called, keywords
 
 _KINDS = {
-    **{"DEFINE_float": Kind.FLOAT, "DEFINE_integer": Kind.INT, "DEFINE_string": Kind.TEXT, "DEFINE_enum": Kind.TEXT},
-    **{"DEFINE_bool": Kind.SWITCH, "DEFINE_boolean": Kind.SWITCH},
+    "DEFINE_float": Kind.FLOAT,
+    "DEFINE_integer": Kind.INT,
+    "DEFINE_string": Kind.TEXT,
+    "DEFINE_enum": Kind.TEXT,
+    "DEFINE_bool": Kind.SWITCH,
+    "DEFINE_boolean": Kind.SWITCH,
 }
 
 

@@ -15,7 +15,7 @@ _KINDS = {"float": Kind.FLOAT, "int": Kind.INT, "str": Kind.TEXT, "Path": Kind.T
 
 
 def read(source: Source) -> Options:
-    """All arguments of all parsers in the script, groups and parents too; of subcommands, those of the one that trains."""
+    """All arguments of the script's parsers, groups and parents too; of subcommands, those of the one that trains."""
     chosen, others = _subparsers(source)
     usual = _set_defaults(source)
     settings: list[Setting] = []
@@ -56,7 +56,8 @@ def _setting(source: Source, call: ast.Call) -> Setting | None:
         kind=kind,
         default=default,
         choices=tuple(choices) if choices is not UNKNOWN and isinstance(choices, tuple) else (),
-        required=source.worth(given.get("required")) is True or (positional and not optional and "default" not in given),
+        required=source.worth(given.get("required")) is True
+        or (positional and not optional and "default" not in given),
     )
 
 
@@ -96,12 +97,15 @@ def _subparsers(source: Source) -> tuple[str, frozenset[str]]:
     holders = dict(_added_parsers(source))
     if not holders:
         return "", frozenset()
-    chosen = next((name for name in holders if any(word in name for word in ("train", "fit", "run"))), next(iter(holders)))
+    chosen = next(
+        (name for name in holders if any(word in name for word in ("train", "fit", "run"))), next(iter(holders))
+    )
     return chosen, frozenset(variable for name, variable in holders.items() if name != chosen and variable)
 
 
 def _added_parsers(source: Source) -> Iterator[tuple[str, str]]:
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and called(node.value) == "add_parser":
-            if node.value.args and (name := source.text_of(node.value.args[0])):
-                yield name, last_name(node.targets[0])
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+            continue
+        if called(node.value) == "add_parser" and (name := source.text_of(next(iter(node.value.args), None))):
+            yield name, last_name(node.targets[0])

@@ -10,10 +10,18 @@ from luthier.stages.adopt.found import Form, Kind, Options, Setting
 from luthier.stages.adopt.source import Function, Source, called, keywords, last_name
 
 _KINDS = {
-    **{"float": Kind.FLOAT, "FLOAT": Kind.FLOAT, "FloatRange": Kind.FLOAT},
-    **{"int": Kind.INT, "INT": Kind.INT, "IntRange": Kind.INT},
-    **{"str": Kind.TEXT, "STRING": Kind.TEXT, "Path": Kind.TEXT, "File": Kind.TEXT},
-    **{"bool": Kind.SWITCH, "BOOL": Kind.SWITCH},
+    "float": Kind.FLOAT,
+    "FLOAT": Kind.FLOAT,
+    "FloatRange": Kind.FLOAT,
+    "int": Kind.INT,
+    "INT": Kind.INT,
+    "IntRange": Kind.INT,
+    "str": Kind.TEXT,
+    "STRING": Kind.TEXT,
+    "Path": Kind.TEXT,
+    "File": Kind.TEXT,
+    "bool": Kind.SWITCH,
+    "BOOL": Kind.SWITCH,
 }
 
 
@@ -56,7 +64,9 @@ def _setting(source: Source, call: ast.Call) -> Setting | None:
     default = source.scalar(given.get("default"))
     positional = called(call) == "argument"
     common: dict[str, Any] = {
-        **{"name": plain.replace("-", "_"), "told": "" if positional else flag, "line": call.lineno},
+        "name": plain.replace("-", "_"),
+        "told": "" if positional else flag,
+        "line": call.lineno,
         "help": source.text_of(given.get("help")),
     }
     if off or source.worth(given.get("is_flag")) is True:

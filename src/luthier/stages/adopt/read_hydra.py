@@ -98,9 +98,7 @@ def _settings(content: Mapping[str, Any], prefix: str = "") -> Iterator[Setting]
         elif not isinstance(value, list) and not str(key).startswith("_"):
             worth: Scalar = value if isinstance(value, bool | int | float | str) else None
             required = value == "???"
-            yield Setting(
-                name, Form.EQUALS, name, kind_of(worth), None if required else worth, required=required
-            )
+            yield Setting(name, Form.EQUALS, name, kind_of(worth), None if required else worth, required=required)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -116,4 +114,3 @@ def _yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError, OSError):
         return {}
     return dict(cast(Mapping[str, Any], content)) if isinstance(content, Mapping) else {}
-

@@ -19,7 +19,9 @@ _KINDS = {"double": Kind.FLOAT, "numeric": Kind.FLOAT, "integer": Kind.INT, "cha
 
 def read(text: str) -> Options:
     """The settings of a script, as flags where it parses them, else by position."""
-    settings = [setting for match in _OPTION.finditer(text) if (setting := _option(_inside(text, match), _line(text, match)))]
+    settings = [
+        setting for match in _OPTION.finditer(text) if (setting := _option(_inside(text, match), _line(text, match)))
+    ]
     if not settings and "commandArgs" in text:
         found = {int(match[3]): _position(match, _line(text, match)) for match in _POSITION.finditer(text)}
         settings = [setting for _, setting in sorted(found.items())]
@@ -67,7 +69,9 @@ def _position(match: re.Match[str], line: int) -> Setting:
 
 def _parts(inside: str) -> Iterator[str | Field]:
     inside = re.sub(r"^\s*(?:paste0?|sprintf|format)\s*\(", "", inside.strip())
-    values = re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|((?:[^,\"'()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))+)", inside)
+    values = re.findall(
+        r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|((?:[^,\"'()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))+)", inside
+    )
     texts = [text or other for text, other, _ in values]
     expressions = [expression.strip() for _, _, expression in values if expression.strip(" )")]
     if texts and re.search(r"%[-+ #0]*\d*(?:\.\d+)?[a-zA-Z]", texts[0]):

@@ -1,4 +1,7 @@
-"""Settings of a shell script: `LR=${1:-0.1}`, `: "${LR:=0.1}"`, `--lr) LR="$2"`; and what it says by echo and printf."""
+"""Settings of a shell script: `LR=${1:-0.1}`, `: "${LR:=0.1}"`, `--lr) LR="$2"`; and what it says by echo and printf.
+
+Where it says nothing itself, the Python script that it runs does.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from collections.abc import Iterator
 from luthier.core.parameter import Scalar
 from luthier.stages.adopt.found import Field, Form, Kind, Line, Often, Options, Setting
 
-_ARGUMENT = re.compile(r"^\s*(?:local |export |readonly )?(\w+)=[\"']?\$(?:\{(\d)(?::?-([^}]*))?\}|(\d))[\"']?", re.M)
+_ARGUMENT = re.compile(
+    r"^\s*(?:local |export |readonly )?(\w+)=[\"']?\$(?:\{(\d)(?::?-([^}]*))?\}|(\d))[\"']?", re.MULTILINE
+)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*):?[-=]([^}$]*)\}")
-_FLAG = re.compile(r"^\s*(?:-\w\s*\|\s*)?(--[\w-]+)(?:\s*\|\s*-\w)?\)\s*(?:shift;?\s*)?(\w+)=[\"']?\$\{?([12])", re.M)
-_PLAIN = re.compile(r"^\s*(?:local |export |readonly )?(\w+)=[\"']?([^\s\"'$;]*)[\"']?\s*(?:#.*|;.*)?$", re.M)
+_FLAG = re.compile(
+    r"^\s*(?:-\w\s*\|\s*)?(--[\w-]+)(?:\s*\|\s*-\w)?\)\s*(?:shift;?\s*)?(\w+)=[\"']?\$\{?([12])", re.MULTILINE
+)
+_PLAIN = re.compile(r"^\s*(?:local |export |readonly )?(\w+)=[\"']?([^\s\"'$;]*)[\"']?\s*(?:#.*|;.*)?$", re.MULTILINE)
 _SAID = re.compile(r"\b(echo|printf|print)\b\s*(?:-[en]+\s+)?(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\n;|&>]+)([^\n;}]*)")
 
 
@@ -25,7 +32,7 @@ def read(text: str) -> Options:
     positions: dict[int, Setting] = {}
     for match in _ARGUMENT.finditer(text):
         if match[1] not in found:
-            later = {name: default for name, default in _VARIABLE.findall(text)}
+            later = dict(_VARIABLE.findall(text))
             stated = match[3] or later.get(match[1], "")
             value, kind = _typed(stated)
             required = not stated
@@ -78,7 +85,9 @@ def _often(text: str, end: int) -> tuple[Often, str]:
     """How often what stands at `end` is said: by the loops that are open there."""
     open_: list[tuple[str, str]] = []
     for match in re.finditer(
-        r"^\s*(for(?=\s+\w+\s+in\b)|while|until|if|case|done|fi|esac)\b([^\n]*)|^\s*(for)\s*\(\(([^\n]*)", text[:end], re.M
+        r"^\s*(for(?=\s+\w+\s+in\b)|while|until|if|case|done|fi|esac)\b([^\n]*)|^\s*(for)\s*\(\(([^\n]*)",
+        text[:end],
+        re.MULTILINE,
     ):
         word = match[1] or match[3]
         if word in ("done", "fi", "esac"):

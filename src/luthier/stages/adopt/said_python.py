@@ -73,7 +73,9 @@ class _Reader:
         logs_to_file = re.search(r"basicConfig\([^)]*filename", text) and "StreamHandler" not in text
         self._logs = bool(re.search(r"basicConfig|setLevel|StreamHandler|dictConfig|loguru|absl|set_verbosity", text))
         self._logs = self._logs and not logs_to_file
-        self._log_stream = Stream.OUT if re.search(r"(StreamHandler\(|stream\s*=\s*)sys\.stdout", text) else Stream.ERROR
+        self._log_stream = (
+            Stream.OUT if re.search(r"(StreamHandler\(|stream\s*=\s*)sys\.stdout", text) else Stream.ERROR
+        )
 
     def said(self, call: ast.Call) -> Iterator[Line]:
         message = self._message(call)
@@ -147,9 +149,8 @@ class _Reader:
                 values = [named[name] for name in re.findall(r"%\((\w+)\)", text) if name in named]
             return self._percent(text, values, function)
         if isinstance(node, ast.Call):
-            if called(node) == "format" and isinstance(node.func, ast.Attribute):
-                if text := self._source.text_of(node.func.value):
-                    return _braces(text, node)
+            if isinstance(node.func, ast.Attribute) and (text := self._source.text_of(node.func.value)):
+                return _braces(text, node) if called(node) == "format" else (Field(ast.unparse(node)),)
             if called(node) == "dumps" and node.args:
                 return self._dict(node.args[0], function, '"') or (Field(ast.unparse(node)),)
             if called(node) in ("str", "round", "float", "bold", "colored") and node.args:
@@ -339,5 +340,7 @@ def _leaves(statement: ast.AST) -> bool:
     if isinstance(statement, ast.Break | ast.Return):
         return True
     if isinstance(statement, ast.For | ast.While | Function | ast.ClassDef):
-        return any(isinstance(inner, ast.Return) for inner in ast.walk(statement)) and not isinstance(statement, Function)
+        return any(isinstance(inner, ast.Return) for inner in ast.walk(statement)) and not isinstance(
+            statement, Function
+        )
     return any(_leaves(child) for child in ast.iter_child_nodes(statement))

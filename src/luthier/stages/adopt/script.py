@@ -21,7 +21,7 @@ from luthier.stages.adopt import (
     said_library,
     said_python,
 )
-from luthier.stages.adopt.found import Form, Line, Options, Script, Setting
+from luthier.stages.adopt.found import Line, Options, Script, Setting
 from luthier.stages.adopt.source import Source, neighbors, read, text_at
 from luthier.stages.adopt.worth import Role, judge
 
@@ -99,7 +99,10 @@ def _literals(source: Source, options: Options) -> tuple[Setting, ...]:
     return tuple(
         one.setting
         for one in judged
-        if one.role in (Role.TUNE, Role.EPOCHS) and one.meaning and one.meaning not in covered and one.setting not in calls
+        if one.role in (Role.TUNE, Role.EPOCHS)
+        and one.meaning
+        and one.meaning not in covered
+        and one.setting not in calls
     )
 
 

@@ -160,10 +160,9 @@ def worth_of(node: ast.AST | None, names: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Subscript):
         whole, key = worth_of(node.value, names), worth_of(node.slice, names)
         return whole.get(key, UNKNOWN) if isinstance(whole, dict) and _is_key(key) else UNKNOWN
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-        if node.func.id in ("list", "tuple", "sorted"):
-            inner = worth_of(node.args[0], names)
-            return tuple(inner) if isinstance(inner, tuple | dict) else UNKNOWN
+    if isinstance(node, ast.Call) and last_name(node.func) in ("list", "tuple", "sorted") and len(node.args) == 1:
+        inner = worth_of(node.args[0], names)
+        return tuple(inner) if isinstance(inner, tuple | dict) else UNKNOWN
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "keys":
         inner = worth_of(node.func.value, names)
         return tuple(inner) if isinstance(inner, dict) else UNKNOWN

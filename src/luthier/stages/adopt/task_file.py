@@ -92,8 +92,8 @@ def _command(arguments: tuple[str, ...]) -> Iterator[str]:
 
 def _fidelity(proposal: Proposal) -> Iterator[str]:
     if proposal.epochs > 1:
-        if "{until}" not in proposal.command:
-            yield "  # The script has a schedule, so it always plans for all of its epochs; bad runs are stopped before."
+        if not any("{until}" in argument for argument in proposal.command):
+            yield from _comment("It always plans for all of its epochs; bad runs are stopped before.", indent="  ")
         yield f"  fidelity: {{unit: epoch, maximum: {proposal.epochs}}}   # {proposal.why_epochs}"
     elif proposal.metric is not None:
         yield from _comment(f"{proposal.why_epochs[:1].upper()}{proposal.why_epochs[1:]}.", indent="  ")
@@ -131,7 +131,15 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         return _number(value)
     text = str(value)
-    if re.fullmatch(r"(?:[A-Za-z_]|\d+ [a-z])[\w ./-]*", text) and text.lower() not in ("null", "true", "false", "yes", "no", "on", "off"):
+    if re.fullmatch(r"(?:[A-Za-z_]|\d+ [a-z])[\w ./-]*", text) and text.lower() not in (
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+    ):
         return text.strip() if text == text.strip() else json.dumps(text)
     return json.dumps(text)
 

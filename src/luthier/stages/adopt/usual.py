@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from luthier.core.errors import UsageError
+from luthier.core.parameter import Scalar
 from luthier.stages.adopt.found import Form, Kind, Script, Setting
 
 
@@ -45,7 +46,7 @@ def _with(setting: Setting, text: str) -> Setting:
         return replace(setting, default=text.lower() == "true", required=False)
     try:
         whole = setting.kind is not Kind.FLOAT and float(text) == int(text)
-        number: int | float | str = int(text) if whole else float(text)
+        number: Scalar = int(text) if whole else float(text)
     except ValueError:
         number = text
         if setting.kind in (Kind.INT, Kind.FLOAT):
