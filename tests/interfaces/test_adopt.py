@@ -17,8 +17,8 @@ from luthier.stages.adopt.worth import Role
 from luthier.study.spec import read_task
 
 RUNNABLE = [case for case in CASES if case.is_runnable]
-QUICK = ("argparse_groups.py", "notebook_constants.py", "flags.sh")
-"""What is tuned by the fast tests; `make prove` tunes all that can run."""
+QUICK = ("notebook_constants.py", "flags.sh")
+"""What is tuned by the fast tests, beside the examples; `make prove` tunes all that can run."""
 
 
 def named(case: Case) -> str:
@@ -94,11 +94,23 @@ def test_learning_rates_batch_sizes_and_epochs_are_found(folder):
     assert len(missed) <= 0.1 * all_, f"{missed} of {all_}"
 
 
-@pytest.mark.parametrize("case", [case for case in RUNNABLE if case.script in QUICK], ids=named)
-def test_a_written_task_runs_unaided(tmp_path, case):
+def test_a_written_task_runs_unaided(tmp_path):
     before = hashes(SCRIPTS)
-    assert tuned_unaided(case, tmp_path) == ""
+    assert tuned_unaided(next(case for case in CASES if case.script == "argparse_groups.py"), tmp_path) == ""
     assert hashes(SCRIPTS) == before, "a script is read, and run, but never written"
+
+
+@pytest.mark.parametrize("case", [case for case in RUNNABLE if case.script in QUICK], ids=named)
+def test_written_tasks_run_in_this_process_too(luthier, case):
+    before = hashes(SCRIPTS)
+    assert luthier("adopt", str(case.path), "--output", "task.yaml").code == 0
+    quickly = ("--budget", "2 trials", "--workers", "0", "--set", "confirm=0", "--name", "it")
+    assert luthier("tune", "task.yaml", *quickly).code == 0
+    assert {row["status"] for row in json.loads(luthier("export", "it", "--to", "json").out)} <= {
+        "completed",
+        "stopped",
+    }
+    assert hashes(SCRIPTS) == before
 
 
 @pytest.mark.prove
@@ -173,7 +185,8 @@ def test_a_script_that_tells_nothing_gets_a_task_and_the_line_to_add(luthier, fo
     assert 'print(json.dumps({"score": value}), flush=True)' in ended.err
     with (folder / "mute.py").open("a") as script:
         script.write('import json\nprint(json.dumps({"score": -model}), flush=True)\n')
-    assert luthier("tune", "mute.task.yaml", "--budget", "2 trials", "--workers", "0").code == 0
+    quickly = ("--budget", "2 trials", "--workers", "0", "--set", "confirm=0")
+    assert luthier("tune", "mute.task.yaml", *quickly).code == 0
 
 
 def test_what_the_script_needs_is_named_or_given_after_dashes(luthier, folder):
@@ -234,4 +247,5 @@ def test_the_task_file_may_lie_elsewhere(luthier, folder):
     (folder / "tasks").mkdir()
     shutil.copy(SCRIPTS / "notebook_constants.py", folder / "train.py")
     luthier("adopt", "train.py", "--output", "tasks/mine.yaml")
-    assert luthier("tune", str(Path("tasks/mine.yaml")), "--budget", "2 trials", "--workers", "0").code == 0
+    quickly = ("--budget", "2 trials", "--workers", "0", "--set", "confirm=0")
+    assert luthier("tune", str(Path("tasks/mine.yaml")), *quickly).code == 0

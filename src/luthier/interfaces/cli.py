@@ -145,7 +145,7 @@ def adopt(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write a task that tunes SCRIPT as it is; it is read, never run or edited."""
+    """Write a task that tunes SCRIPT as it is, without running it."""
     from luthier.interfaces.adopt import adopt_script
 
     adopted = adopt_script(script, arguments or (), metric=metric, budget=budget, output=output, force=force)

@@ -107,7 +107,7 @@ def test_training_arguments_of_transformers_are_known(settings):
 def test_literals_that_stand_once(settings):
     found = settings(
         "LR = 0.1\nN = 3\nN = 4\nconfig = {'optimizer': {'lr': 1e-3}, 'name': 'x'}\n"
-        "class CFG:\n    epochs = 3\nclf = SVC(C=2.0)\nother = SVC(gamma=1)\nSVC(gamma=2)\n"
+        "class CFG:\n    epochs = 3\nclf = SVC(C=2.0, random_state=1)\nother = SVC(gamma=1)\nSVC(gamma=2)\n"
         "def f():\n    batch_size = 8\n    unrelated = 5\n"
     )
     assert {*found} == {"LR", "config.optimizer.lr", "config.name", "CFG.epochs", "SVC.C", "batch_size"}

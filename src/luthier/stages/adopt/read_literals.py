@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luthier.stages.adopt.found import Form, Options, Setting
+from luthier.stages.adopt.names import SEEDS
 from luthier.stages.adopt.read_click import kind_of
 from luthier.stages.adopt.source import Source
 from luthier.stages.adopt.worth import is_known
@@ -25,6 +26,8 @@ def _is_setting(literal: Literal) -> bool:
     if name.startswith("_"):
         return False
     if literal.keyword or (name != name.upper() and "." not in literal.address):
+        if literal.keyword and SEEDS.fullmatch(name.lower()):  # it may be that of a split, which must stay
+            return False
         return is_known(name) and (not literal.keyword or _is_number(literal.value))
     return True
 
