@@ -23,6 +23,39 @@ def test_example(luthier, name, least):
     assert scores["winner"] < (1 - least) * scores["baseline"], "it should get better by much"
 
 
+@pytest.mark.parametrize("script", ["digits_torch.py", "digits_notebook.py", "descent.sh"])
+def test_adopted_task_files_are_what_is_written_today(luthier, folder, script):
+    shutil.copy(EXAMPLES / "adopt" / script, folder)
+    assert luthier("adopt", script).code == 0
+    task = Path(script).stem + ".task.yaml"
+    assert (folder / task).read_text("utf-8") == (EXAMPLES / "adopt" / task).read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script of the shell")
+def test_adopted_shell_script(luthier):
+    assert_adopted_runs(luthier, "descent")
+
+
+def test_adopted_notebook(luthier):
+    assert_adopted_runs(luthier, "digits_notebook")
+
+
+def test_adopted_torch_script(luthier):
+    pytest.importorskip("torch", reason="the example trains by torch")
+    assert_adopted_runs(luthier, "digits_torch")
+
+
+def assert_adopted_runs(luthier, name):
+    before = {path.name: path.read_bytes() for path in (EXAMPLES / "adopt").iterdir() if path.is_file()}
+    task = str(EXAMPLES / "adopt" / f"{name}.task.yaml")
+    ended = luthier("tune", task, "--budget", "3 trials", "--set", "confirm=0", "--json")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    validation = report["scores"]["validation"]
+    assert validation["baseline"] is not None
+    assert {path.name: path.read_bytes() for path in (EXAMPLES / "adopt").iterdir() if path.is_file()} == before
+
+
 def test_optuna(luthier, folder):
     code = (EXAMPLES / "optuna" / "classifier.py").read_text("utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}

@@ -18,6 +18,7 @@ from luthier.core.trial import Fidelity
 from luthier.stages.bundle import unpack
 from luthier.stages.check import bare_context, check_stage
 from luthier.stages.command import CommandStage
+from luthier.stages.template import Template
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="commands of these tests are those of POSIX")
 
@@ -160,6 +161,33 @@ def test_a_pattern(run, script):
     assert [each.value for each in measured] == [0.1, 0.2, 0.3]
     assert [each.metrics for each in measured] == [{"loss": 0.1}, {"loss": 0.01}, {"loss": 0.001}]
     assert run(script(text, pattern="acc=([0-9.]+)", fidelity=EPOCHS), SETTINGS).values == [0.1, 0.2, 0.3]
+
+
+def test_a_pattern_on_standard_error(run, script):
+    text = "print('loss 3')\nfor n in (1, 2):\n    print(f'\\rloss {n}', end='', file=sys.stderr)\n"
+    assert run(script(text, pattern=r"loss (\d+)"), SETTINGS).values == [3]
+    both = script(text, pattern=r"loss (\d+)", stderr=True, fidelity=EPOCHS)
+    assert sorted(run(both, SETTINGS).values) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(True, ["--fast"]), (False, ["--slow"])])
+def test_a_switch_is_said_or_not(value, expected):
+    both, one = Template.of("train {fast:--fast|--slow}"), Template.of("train {fast:--fast} x")
+    both.check(["fast"], "it")
+    assert both.fill({"fast": value}) == ["train", *expected]
+    assert one.fill({"fast": value}) == ["train", *(["--fast"] if value else []), "x"]
+    assert one.fill({"fast": None}) == ["train", "x"]
+
+
+@pytest.mark.parametrize("command", ["train {fast:.3f}", "train x{fast:--fast}", "train {fast:--a|--b|--c}"])
+def test_a_switch_stands_by_itself(command):
+    with pytest.raises(UsageError, match="a placeholder is a name in braces"):
+        Template.of(command).check(["fast"], "it")
+
+
+def test_a_switch_needs_a_truth():
+    with pytest.raises(UsageError, match="'fast' is 'yes'"):
+        Template.of("train {fast:--fast}").fill({"fast": "yes"})
 
 
 def test_a_file_of_json_lines_is_read_as_it_grows(script):

@@ -1,4 +1,4 @@
-"""The command line: `luthier tune`, `studies`, `show`, `export`, `predict`.
+"""The command line: `luthier tune`, `adopt`, `studies`, `show`, `export`, `predict`.
 
 It only parses, calls and prints. Results go to standard output, progress and errors to standard error.
 Exit codes: 0 done, 1 the run failed, 2 the input must change, 130 stopped by Ctrl-C or SIGTERM.
@@ -128,6 +128,30 @@ def tune(
     _print_final_screen(history, study.name)
     if history.concluded is not None and history.concluded.artifact is not None and study.problem.rows is not None:
         print(f"\nTo predict with the tuned model: {_line(['predict', study.name, 'ROWS.csv'], store)}")
+
+
+@app.command()
+def adopt(
+    script: Annotated[Path, typer.Argument(help="The training script: Python, R or shell.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="What you give the script today.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The number to optimize: val_loss, or score:maximize.")
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="BUDGET", help="The budget to write down.")] = "20 trials",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The task file to write. [SCRIPT.task.yaml, here]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a task that tunes SCRIPT as it is, without running it."""
+    from luthier.interfaces.adopt import adopt_script
+
+    adopted = adopt_script(script, arguments or (), metric=metric, budget=budget, output=output, force=force)
+    _print_rich(adopted.screen)
+    if adopted.todo:
+        raise UsageError(adopted.todo)
 
 
 @app.command()

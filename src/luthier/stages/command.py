@@ -42,15 +42,17 @@ class CommandStage:
 
     `version` follows the command and the files that it names, unless it is stated.
 
-    Placeholders: `{setting}` for each setting that exists in every trial; {python} (the Python that runs
-    luthier), {seed}, {until} (the unit of fidelity to go to), {threads}, {device}, {settings_file} (JSON),
-    {output_dir} and {checkpoint_dir} (private folders), {train} and {validation} (CSV files with a header and a
-    column `row_id`). The same is in the environment as LUTHIER_SETTINGS (JSON), LUTHIER_SEED, LUTHIER_UNTIL, and so
-    on. With `shell` the line runs under /bin/sh, its values quoted.
+    Placeholders: `{setting}` for each setting that exists in every trial (`{setting:--flag}` is the flag, or
+    nothing, for one that is true or false); {python} (the Python that runs luthier), {seed}, {until} (the unit of
+    fidelity to go to), {threads}, {device}, {settings_file} (JSON), {output_dir} and {checkpoint_dir} (private
+    folders), {train} and {validation} (CSV files with a header and a column `row_id`). The same is in the environment
+    as LUTHIER_SETTINGS (JSON), LUTHIER_SEED, LUTHIER_UNTIL, and so on. With `shell` the
+    line runs under /bin/sh, its values quoted.
 
     Metrics come as lines of stdout that are JSON objects with the key `metric`; or as lines that fit `pattern`,
     whose group `value` (or first) is the number; or from `metrics_file`, in {output_dir}, as JSON lines or one
-    JSON document. Each is one unit of fidelity; where the fidelity is one unit in all, the last counts.
+    JSON document. With `stderr`, lines of standard error count too. Each is one unit of fidelity; where the fidelity
+    is one unit in all, the last counts.
 
     At the end of a grant, or when stopped, the command gets SIGTERM, and after `grace` seconds SIGKILL, with all
     that it started. With `checkpoints` it must end by itself after unit {until}, having left in {checkpoint_dir}
@@ -73,6 +75,7 @@ class CommandStage:
     shell: bool = False
     pattern: str | None = None
     metrics_file: str | None = None
+    stderr: bool = False
     checkpoints: bool = False
     grace: float = 10.0
     predict_command: str | tuple[str, ...] | None = None
@@ -224,7 +227,8 @@ class CommandStage:
             **place.data,
         }
         filled = template.fill({**settings, **{name: _as_plain(value) for name, value in values.items()}})
-        running = Running(filled, Path(self.cwd), {**self._environment(values), "LUTHIER_SETTINGS": _as_json(settings)})
+        environment = {**self._environment(values), "LUTHIER_SETTINGS": _as_json(settings)}
+        running = Running(filled, Path(self.cwd), environment, both=self.stderr)
         try:
             yield running
         finally:

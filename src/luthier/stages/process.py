@@ -30,12 +30,12 @@ _POSIX = os.name == "posix"
 class Running:
     """A command that was started in a process group of its own; `stop` leaves nothing of it behind.
 
-    It inherits the environment, with `extra` on top. `output` and `errors` keep its last lines, with the values
-    of variables that are named like secrets blotted out. Raises UsageError where the program or the folder
-    doesn't exist.
+    It inherits the environment, with `extra` on top. With `both`, `follow` tells of standard error too. `output` and
+    `errors` keep its last lines, with the values of variables that are named like secrets blotted out. Raises
+    UsageError where the program or the folder doesn't exist.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: Path, extra: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], folder: Path, extra: Mapping[str, str], *, both: bool = False) -> None:
         environment = {**os.environ, **extra}
         if not folder.is_dir():
             raise UsageError(f"the command is to run in '{folder}', which is no folder; create it, or correct `cwd`")
@@ -64,6 +64,8 @@ class Running:
         self.output: deque[str] = deque(maxlen=TAIL_LINES)
         self.errors: deque[str] = deque(maxlen=TAIL_LINES)
         self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._both = both
+        self._open = 2 if both else 1
         self._readers = (
             threading.Thread(target=self._read_output, args=(self._process.stdout,), daemon=True),
             threading.Thread(target=self._read_errors, args=(self._process.stderr,), daemon=True),
@@ -84,9 +86,12 @@ class Running:
                     break  # something that it left behind keeps its output open
                 yield None
                 continue
-            if line is None:
+            if line is not None:
+                yield line
+                continue
+            self._open -= 1
+            if not self._open:
                 break
-            yield line
         self._process.wait()
 
     @property
@@ -133,6 +138,10 @@ class Running:
     def _read_errors(self, stream: IO[str]) -> None:
         for line in stream:
             self.errors.append(self._without_secrets(line.rstrip("\n")))
+            if self._both:
+                self._lines.put(line)
+        if self._both:
+            self._lines.put(None)
 
     def _without_secrets(self, line: str) -> str:
         for secret in self._secrets:

@@ -2,11 +2,15 @@
 
 `{name}` is replaced inside each argument, so that a value with blanks stays one argument; `{{` and `}}` stand for
 braces. Values are written as JSON writes them, but texts plainly: 0.001, true, null, [1, 2].
+
+An argument that is `{name:--flag}` is `--flag` where the setting is true, and isn't there where it is false or null;
+`{name:--yes|--no}` says both.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import string
 from collections.abc import Collection, Mapping, Sequence
@@ -14,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from luthier.core.errors import UsageError, nearest_first
+
+_SWITCH = re.compile(r"\{([A-Za-z_][\w-]*):(-[^{}|]*)(?:\|(-[^{}|]*))?\}")
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,10 @@ class Template:
             for _, name, format_spec, conversion in parts:
                 if name is None:
                     continue
-                if not name or format_spec or conversion:
+                if not name or conversion or (format_spec and not self._is_switch(argument)):
                     raise UsageError(
-                        f"a placeholder is a name in braces; in {argument!r} write {{{{ and }}}} for braces"
+                        f"a placeholder is a name in braces, or by itself {{name:--flag}}; in {argument!r} write "
+                        "{{ and }} for braces"
                     )
                 found[name] = None
         return tuple(found)
@@ -75,7 +82,26 @@ class Template:
         if self.shell:
             quoted = {name: shlex.quote(text) for name, text in texts.items()}
             return ["/bin/sh", "-c", self.arguments[0].format(**quoted)]
-        return [argument.format(**texts) for argument in self.arguments]
+        filled: list[str] = []
+        for argument in self.arguments:
+            if not self._is_switch(argument):
+                filled.append(argument.format(**texts))
+            elif said := _switched(argument, values):
+                filled.append(said)
+        return filled
+
+    def _is_switch(self, argument: str) -> bool:
+        return not self.shell and _SWITCH.fullmatch(argument) is not None
+
+
+def _switched(argument: str, values: Mapping[str, Any]) -> str:
+    """What `{name:--yes|--no}` stands for, '' for nothing; raises UsageError for neither true nor false."""
+    match = _SWITCH.fullmatch(argument)
+    assert match is not None
+    name, yes, no = match[1], match[2], match[3] or ""
+    if values[name] not in (True, False, None):
+        raise UsageError(f"{{{name}:...}} needs a setting that is true or false; '{name}' is {values[name]!r}")
+    return yes if values[name] else no
 
 
 def as_text(value: Any) -> str:
