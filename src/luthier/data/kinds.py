@@ -83,8 +83,10 @@ def typed(name: str, column: Column, stated: str) -> pl.Series:
 
 
 def as_texts(column: Column) -> list[str | None]:
-    """Numbers, truth values and dates as the texts that they were read from, as far as can be told; None for none."""
-    return [None if missing else _as_text(value) for value, missing in zip(column.tolist(), is_missing(column))]
+    """Numbers, truth values and dates as the texts that they were read from, as far as can be told; None: missing."""
+    return [
+        None if missing else _as_text(value) for value, missing in zip(column.tolist(), is_missing(column), strict=True)
+    ]
 
 
 def bare_texts(column: Column) -> pl.Series:

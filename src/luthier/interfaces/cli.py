@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from luthier.core.history import History
-    from luthier.study.first_task import Written
 
 STOPPED = 130
 
@@ -155,12 +154,12 @@ def init(
 ) -> None:
     """Write a task file for TABLE, with a comment that explains each line, and tune nothing yet."""
     from luthier.study.draft_text import summary_lines
-    from luthier.study.first_task import write_task
+    from luthier.study.first_task import told, write_task
 
     _check_table(table, "a task file is made of a table")
     written = write_task(table, target=target, metric=metric)
     print("\n".join(summary_lines(written.draft)))
-    print(_told(written))
+    print(told(written))
     print(f"Tune it by: {_line(['tune', str(written.path)], None)}")
 
 
@@ -295,17 +294,17 @@ def _task_of(task: Path, target: str | None, metric: str | None, budget: str | N
         for option, value in (("target", target), ("metric", metric)):
             if value is not None:
                 raise UsageError(
-                    f"--{option} is for a table; the task file '{task}' states its {option} itself: change it there, or "
-                    f"for once by --set {'data.target' if option == 'target' else option}={value}"
+                    f"--{option} is for a table; the task file '{task}' states its {option} itself: change it there, "
+                    f"or for once by --set {'data.target' if option == 'target' else option}={value}"
                 )
         return task
     from luthier.study.draft_text import summary_lines
-    from luthier.study.first_task import write_task
+    from luthier.study.first_task import told, write_task
 
     written = write_task(task, target=target, metric=metric, budget=budget)
     if not quiet:
         print("\n".join(summary_lines(written.draft)), file=sys.stderr)
-        print(f"{_told(written)} Correct it there, and run it by: luthier tune {written.path}\n", file=sys.stderr)
+        print(f"{told(written)} Correct it there, and run it by: luthier tune {written.path}\n", file=sys.stderr)
     return written.path
 
 
@@ -315,12 +314,6 @@ def _check_table(path: Path, why: str) -> None:
     if not is_table(path) and path.suffix in (".yaml", ".yml", ".json"):
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))
         raise UsageError(f"{why} ({known}); '{path}' looks like a task file already: luthier tune {path}")
-
-
-def _told(written: Written) -> str:
-    if written.other is not None and written.is_new:
-        return f"Written to {written.path}, since {written.other} is there and says otherwise."
-    return f"Written to {written.path}." if written.is_new else f"{written.path} says so already."
 
 
 def _again(

@@ -84,7 +84,11 @@ class Inputs:
 
     def _column(self, dataset: Dataset, name: str) -> Any:
         column = dataset[name]
-        return np.array([*as_texts(column), None], dtype=object)[:-1] if name in self.texts and column.dtype != object else column
+        return (
+            np.array([*as_texts(column), None], dtype=object)[:-1]
+            if name in self.texts and column.dtype != object
+            else column
+        )
 
 
 def unfit(error: str, estimator: str, inputs: Inputs, rows: Dataset) -> str | None:

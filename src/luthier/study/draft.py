@@ -45,7 +45,7 @@ FOLDS = ((2_000_000, 5), (20_000_000, 3))
 class Draft:
     """What a table seems to ask for. `classes` are the target's with their rows, empty for a regression.
 
-    `metric_because` and `default_because` say why, in a clause; `default` is the model of the baseline.
+    `metric_because` and `default_because` say why, in a clause; the first of `models` is the baseline's.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class Draft:
     metric_because: str
     looks: tuple[Look, ...]
     levers: tuple[Lever, ...]
-    default: str
+    models: tuple[str, ...]
     default_because: str
     folds: int
     encoding: str
@@ -74,9 +74,7 @@ class Draft:
         return tuple(look for look in self.looks if look.kind is None)
 
 
-def draft_of(
-    path: Path, *, target: str | None = None, metric: str | None = None, budget: str | None = None
-) -> Draft:
+def draft_of(path: Path, *, target: str | None = None, metric: str | None = None, budget: str | None = None) -> Draft:
     """The draft of a task for the table at `path`.
 
     Without `target` the one column that is called like one is taken; without `metric` one that suits the target.
@@ -106,6 +104,7 @@ def draft_of(
         told = "; ".join(f"'{look.name}': {look.why}" for look in looks[:5]) or "there is no other column"
         raise DataError(f"{path.name} has no column to predict '{chosen}' from ({told}); add columns")
     default, default_because = _default(kinds, len(dataset), columns)
+    models = (default, *(model for model in installed_models() if model != default))
     facts = Table(
         kinds=kinds,
         columns=columns,
@@ -122,8 +121,8 @@ def draft_of(
         metric=metric,
         metric_because=metric_because,
         looks=looks,
-        levers=levers_of(facts, default, installed_models()),
-        default=default,
+        levers=levers_of(facts, models),
+        models=models,
         default_because=default_because,
         folds=_folds(len(dataset), columns, classes),
         encoding=encoding,
@@ -162,12 +161,11 @@ def _metric(dataset: Dataset, stated: str | None) -> tuple[bool, str, str]:
     if len(counts) < 2 or not _is_imbalanced(tuple(counts)):
         return True, "accuracy", "since no class is rare"
     (most, rows), (least, fewest) = counts[0], counts[-1]
-    return (
-        True,
-        "balanced_accuracy",
+    because = (
         f"the mean over classes, since {least!r} ({fewest:,} rows) is rare: "
-        f"always saying {most!r} would have an accuracy of {rows / len(labels):.2f}",
+        f"always saying {most!r} would have an accuracy of {rows / len(labels):.2f}"
     )
+    return True, "balanced_accuracy", because
 
 
 def _are_classes(labels: Column) -> bool:
@@ -202,8 +200,8 @@ def _classes(dataset: Dataset) -> tuple[tuple[Any, int], ...]:
     more = ", ..." if len(rare) > 3 else ""
     numeric = dataset.labels.dtype.kind in "iuf"
     raise DataError(
-        f"each class of the target '{dataset.target}' needs {FEWEST_OF_A_CLASS} or more rows: one to learn from, one to "
-        f"validate on, one held out; of its {len(counts)} classes in {len(dataset)} rows {len(rare)} have fewer: "
+        f"each class of the target '{dataset.target}' needs {FEWEST_OF_A_CLASS} or more rows: one to learn from, one "
+        f"to validate on, one held out; of its {len(counts)} classes in {len(dataset)} rows {len(rare)} have fewer: "
         f"{such}{more}. Drop or merge these, or name another target"
         + (", or a metric of numbers such as r2" if numeric else "")
     )
@@ -233,4 +231,3 @@ def _folds(rows: int, columns: int, classes: tuple[tuple[Any, int], ...]) -> int
     fewest = classes[-1][1]
     held_out = max(1, -int(-fewest * HELD_OUT // 1))
     return max(2, min(wanted, fewest - held_out))
-

@@ -32,8 +32,8 @@ def task_text(draft: Draft, folder: Path, study: str) -> str:
     """The task file for `draft`, to lie in `folder`; its study is called `study`."""
     build = f"luthier.stages.tabular:{'classifier' if draft.classes else 'regressor'}"
     head = [
-        f"# What luthier made of {_one_line(draft.path.name)}: {draft.rows:,} rows. Correct what is wrong; it is read as",
-        "# it stands. Run it by `luthier tune` and this file's name. `luthier schema` tells every key that a task may have.",
+        f"# What luthier made of {_one_line(draft.path.name)}: {draft.rows:,} rows. Correct what is wrong: it is read",
+        "# as it stands. Run it by `luthier tune` and its name; `luthier schema` tells each key that there may be.",
     ]
     blocks: list[list[_Line]] = [
         [(f"study: {scalar(study)}", "the name for `luthier show` and `luthier predict`")],
@@ -68,8 +68,8 @@ def summary_lines(draft: Draft) -> list[str]:
         ("metric", f"{draft.metric}, {draft.metric_because}"),
         ("inputs", _inputs(draft.inputs)),
         ("left out", "; ".join(f"{look.name} ({look.why})" for look in _first(draft.left_out)) + _more(draft.left_out)),
-        ("baseline", f"{draft.default}, {draft.default_because}"),
-        ("levers", "; ".join(f"{lever.name} ({', '.join(lever.settings)})" for lever in draft.levers)),
+        ("baseline", f"{draft.models[0]}, {draft.default_because}"),
+        ("models", f"{', '.join(draft.models)}; their settings, and how the columns are prepared"),
     ]
     return [rows, *(f"  {name:<10}{text}" for name, text in lines if text)]
 
@@ -77,7 +77,9 @@ def summary_lines(draft: Draft) -> list[str]:
 def scalar(value: Any) -> str:
     """A value as YAML on one line; texts that YAML could take for something else in quotes."""
     if isinstance(value, str):
-        is_plain = (_PLAIN.match(value) or _AMOUNT.match(value)) and value.lower() not in _WORDS_OF_YAML and ": " not in value
+        is_plain = (
+            (_PLAIN.match(value) or _AMOUNT.match(value)) and value.lower() not in _WORDS_OF_YAML and ": " not in value
+        )
         return value if is_plain and not value.endswith(":") else json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
 

@@ -47,7 +47,7 @@ def write_task(
             other = other or path
         except OSError as error:
             raise UsageError(
-                f"the task file '{path}' can't be written: {error.strerror}; run this in a folder that can be written to"
+                f"the task file '{path}' can't be written: {error.strerror}; go to a folder that can be written to"
             ) from None
     raise UsageError(f"there are a thousand task files of '{table.name}' here; remove some")
 
@@ -57,3 +57,10 @@ def _says(path: Path, text: str) -> bool:
         return without_budget(path.read_text("utf-8")) == without_budget(text)
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def told(written: Written) -> str:
+    """Where the task is written down, in a sentence."""
+    if written.other is not None and written.is_new:
+        return f"Written to {written.path}, since {written.other} is there and says otherwise."
+    return f"Written to {written.path}." if written.is_new else f"{written.path} says so already."

@@ -96,9 +96,7 @@ def _setting() -> dict[str, Any]:
                 _SCALARS,
                 {**common, "ordered": {"type": "boolean"}, "weights": {"type": "array", "items": {"type": "number"}}},
             ),
-            _kind(
-                "subset", _SCALARS, {**common, "min_size": {"type": "integer"}, "max_size": {"type": "integer"}}
-            ),
+            _kind("subset", _SCALARS, {**common, "min_size": {"type": "integer"}, "max_size": {"type": "integer"}}),
             _kind("order", _SCALARS, common),
             _kind(
                 "text",

@@ -51,10 +51,9 @@ class Table:
     imbalanced: bool
 
 
-def levers_of(table: Table, default: str, models: Collection[str]) -> tuple[Lever, Lever]:
-    """The levers of a table; `default` is the model of the baseline, first among `models`."""
-    options = (default, *(model for model in models if model != default))
-    return Lever(MODEL, _model(table, options)), Lever(PREPARATION, _preparation(table))
+def levers_of(table: Table, models: tuple[str, ...]) -> tuple[Lever, Lever]:
+    """The levers of a table; the first of `models` is the baseline's."""
+    return Lever(MODEL, _model(table, models)), Lever(PREPARATION, _preparation(table))
 
 
 def _model(table: Table, models: tuple[str, ...]) -> dict[str, Parameter]:
