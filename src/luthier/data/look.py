@@ -24,10 +24,8 @@ WORDS_OF_TEXT = 3
 SHARE_OF_TEXT = 0.3
 """And texts of which at least this share of the rows have one of their own."""
 
-_IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|uid|uuid|guid|key|index|idx|row|nr|no|number)$|[a-z](ID|Id|Uuid|Key)$")
-_CODE = re.compile(
-    r"(^|[\W_])(id|zip|zipcode|zip_code|postcode|postal_code|plz|code)$|[a-z](ID|Id|Code)$", re.IGNORECASE
-)
+_IDENTIFIER = re.compile(r"(?i:(^|[\W_])(id|ids|uid|uuid|guid|key|index|idx|row|nr|no|number)$)|[a-z](ID|Id|Key)$")
+_CODE = re.compile(r"(?i:(^|[\W_])(id|zip|zipcode|zip_code|postcode|postal_code|plz|code)$)|[a-z](ID|Id|Code)$")
 
 
 @dataclass(frozen=True, slots=True)

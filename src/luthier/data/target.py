@@ -36,7 +36,7 @@ def check_target(dataset: Dataset, kind: str) -> None:
         what = "classes" if kind == "classification" else "values"
         raise DataError(
             f"the target '{dataset.target}' must hold two or more {what}; "
-            f"{_all(len(labels))} {labels[0]!r}: name another column, or add rows of another kind"
+            f"{_all(len(labels))} {labels.tolist()[0]!r}: name another column, or add rows of another kind"
         )
 
 
