@@ -50,17 +50,13 @@ def test_a_metric_says_whether_classes_or_numbers_are_meant(tmp_path):
     assert "build: luthier.stages.tabular:regressor" in task_text(draft, tmp_path, "data")
 
 
-@pytest.mark.parametrize(
-    ("rows", "fewest", "folds"), [(60, 30, 5), (60, 6, 4), (60, 5, 4), (60, 4, 3), (60, 3, 2)]
-)
+@pytest.mark.parametrize(("rows", "fewest", "folds"), [(60, 30, 5), (60, 6, 4), (60, 5, 4), (60, 4, 3), (60, 3, 2)])
 def test_folds_leave_each_class_on_both_sides(tmp_path, rows, fewest, folds):
     path = write(tmp_path, ("x", "label"), numbers(rows), ["rare"] * fewest + ["b"] * (rows - fewest))
     assert draft_of(path).folds == folds
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "model"), [(600, 3, "boosting"), (200, 3, "linear"), (600, 130, "linear")]
-)
+@pytest.mark.parametrize(("rows", "columns", "model"), [(600, 3, "boosting"), (200, 3, "linear"), (600, 130, "linear")])
 def test_the_baseline(tmp_path, rows, columns, model):
     names = [f"c{number}" for number in range(columns)]
     values = [numbers(rows, number) for number in range(columns)]
@@ -99,7 +95,9 @@ def test_the_text_says_what_the_draft_says(tmp_path):
     assert str(task.spec.budget) == "1 min"
 
 
-@pytest.mark.parametrize("value", ["a", "no", "", "1e5", "60s", "10 min", "$5", "a: b", "a #b", "-", "ä", "{x}", "x\ny"])
+@pytest.mark.parametrize(
+    "value", ["a", "no", "", "1e5", "60s", "10 min", "$5", "a: b", "a #b", "-", "ä", "{x}", "x\ny"]
+)
 def test_scalars_are_read_as_they_were(tmp_path, value):
     path = tmp_path / "task.yaml"
     path.write_text(f"plain: {scalar(value)}  # said\nflow: {flow({'k': [value, 1, True, None, 0.5]})}\n", "utf-8")

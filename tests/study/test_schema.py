@@ -19,7 +19,9 @@ SOUND = {"metric": "accuracy", "stage": FUNCTION, "levers": {"a": {"x": {"float"
 
 
 def test_the_copy_is_current():
-    assert json.loads(COPY.read_text("utf-8")) == task_schema(), "write it anew by: luthier schema > docs/task.schema.json"
+    assert json.loads(COPY.read_text("utf-8")) == task_schema(), (
+        "write it anew by: luthier schema > docs/task.schema.json"
+    )
 
 
 def test_it_is_a_schema():

@@ -60,7 +60,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 
 
 TargetOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Of a table, the column to predict. [one called target, label ...]")
+    str | None, typer.Option(metavar="COLUMN", help="Of a table, the column to predict. [one called target, label ..]")
 ]
 MetricOption = Annotated[
     str | None, typer.Option(metavar="METRIC", help="Of a table, what to get better at. [as the target suggests]")

@@ -26,6 +26,8 @@ from luthier.stages.tabular.levers import Table, levers_of
 from luthier.stages.tabular.models import BOOSTING, LINEAR, installed_models
 from luthier.stats.metrics import get_metric
 
+Classes = tuple[tuple[Any, int], ...]
+"""The classes of a target with their rows, the most frequent first."""
 USUAL_BUDGET = "60s"
 TARGET_NAMES = ("target", "label", "labels", "class", "y", "outcome", "response")
 """What a column to be predicted is usually called."""
@@ -52,7 +54,7 @@ class Draft:
     rows: int
     target: str
     target_because: str
-    classes: tuple[tuple[Any, int], ...]
+    classes: Classes
     metric: str
     metric_because: str
     looks: tuple[Look, ...]
@@ -157,8 +159,8 @@ def _metric(dataset: Dataset, stated: str | None) -> tuple[bool, str, str]:
         return known.needs != "value", known.name, "as you said"
     if not _are_classes(labels):
         return False, "r2", "the share of the target's variance that is explained: 0 for always saying its mean"
-    counts = Counter(labels.tolist()).most_common()
-    if len(counts) < 2 or not _is_imbalanced(tuple(counts)):
+    counts = _counts(labels)
+    if len(counts) < 2 or not _is_imbalanced(counts):
         return True, "accuracy", "since no class is rare"
     (most, rows), (least, fewest) = counts[0], counts[-1]
     because = (
@@ -190,9 +192,9 @@ def _check_no_numbers_in_texts(labels: Column) -> None:
         )
 
 
-def _classes(dataset: Dataset) -> tuple[tuple[Any, int], ...]:
+def _classes(dataset: Dataset) -> Classes:
     """The classes with their rows, the most frequent first; raises DataError where some are too rare."""
-    counts = tuple(Counter(dataset.labels.tolist()).most_common())
+    counts = _counts(dataset.labels)
     rare = [(value, rows) for value, rows in counts if rows < FEWEST_OF_A_CLASS]
     if not rare:
         return counts
@@ -207,7 +209,13 @@ def _classes(dataset: Dataset) -> tuple[tuple[Any, int], ...]:
     )
 
 
-def _is_imbalanced(classes: tuple[tuple[Any, int], ...]) -> bool:
+def _counts(labels: Column) -> Classes:
+    """The different labels with their rows, the most frequent first."""
+    values: list[Any] = labels.tolist()
+    return tuple(Counter(values).most_common())
+
+
+def _is_imbalanced(classes: Classes) -> bool:
     return classes[0][1] > IMBALANCED * classes[-1][1]
 
 
@@ -222,7 +230,7 @@ def _default(kinds: set[Kind], rows: int, columns: int) -> tuple[str, str]:
     return BOOSTING, "the usual first try on a table"
 
 
-def _folds(rows: int, columns: int, classes: tuple[tuple[Any, int], ...]) -> int:
+def _folds(rows: int, columns: int, classes: Classes) -> int:
     """As many as the cells allow to be learned from in time, and as every class can be on both sides of."""
     cells = rows * columns
     wanted = next((folds for most, folds in FOLDS if cells < most), 1)

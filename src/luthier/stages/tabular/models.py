@@ -45,15 +45,18 @@ def installed_models() -> tuple[str, ...]:
 
 def model_of(settings: Settings, *, classes: bool) -> Any:
     """The unfitted classifier (`classes`) or regressor that `settings["model"]` names; linear where it names none."""
+    make: Any
     name = settings.get("model", LINEAR)
-    weight = {"class_weight": "balanced"} if classes and settings.get("class_weight") == "balanced" else {}
+    weight: Settings = {"class_weight": "balanced"} if classes and settings.get("class_weight") == "balanced" else {}
     match name:
         case "linear":
             return _linear(settings, weight, classes)
         case "forest":
-            return (RandomForestClassifier if classes else RandomForestRegressor)(**_forest(settings), **weight)
+            make = RandomForestClassifier if classes else RandomForestRegressor
+            return make(**_forest(settings), **weight)
         case "extra_trees":
-            return (ExtraTreesClassifier if classes else ExtraTreesRegressor)(**_forest(settings), **weight)
+            make = ExtraTreesClassifier if classes else ExtraTreesRegressor
+            return make(**_forest(settings), **weight)
         case "boosting":
             make = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
             return make(**_named(settings, _OF_SKLEARN), **weight)
