@@ -93,7 +93,7 @@ def test_columns_go_in_as_their_kinds():
 
 
 def test_an_unknown_model_and_one_that_is_not_installed(monkeypatch):
-    with pytest.raises(UnknownName, match="unknown model 'boost'; known are: boosting"):
+    with pytest.raises(UnknownName, match="unknown model 'boost'; known are: xgboost, boosting"):
         classifier({"model": "boost"})
     monkeypatch.setattr(models, "find_spec", lambda package: None)
     assert installed_models() == ("linear", "forest", "extra_trees", "boosting")

@@ -152,7 +152,7 @@ def init(
     target: TargetOption = None,
     metric: MetricOption = None,
 ) -> None:
-    """Write a task file for TABLE, with a comment that explains each line, and tune nothing yet."""
+    """Write a task file for TABLE, each line explained; tune nothing."""
     from luthier.study.draft_text import summary_lines
     from luthier.study.first_task import told, write_task
 
@@ -165,7 +165,10 @@ def init(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of task files, for editors that complete and check them."""
+    """Print the JSON Schema of task files, for editors.
+
+    With it they complete and check a task file as it is typed.
+    """
     from luthier.study.schema import task_schema
 
     _print_json(task_schema())

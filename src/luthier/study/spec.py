@@ -57,7 +57,10 @@ def _names_or_kinds(value: Any) -> Any:
     """The names of columns; or a mapping of names to kinds, which are checked here, so that an error names the key."""
     kinds = _mapping(value)
     if kinds is None:
-        return _one_or_several(value)
+        names = _one_or_several(value)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in cast(list[Any], names)):
+            raise ValueError(f"must name columns, as a list or with their kinds, {{age: number}}; got {_short(value)}")
+        return cast(list[Any], names)
     for name, kind in kinds.items():
         try:
             parse_kind(str(kind))
