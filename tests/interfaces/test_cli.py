@@ -11,7 +11,7 @@ import pytest
 
 import luthier as package
 
-COMMANDS = ("tune", "adopt", "studies", "show", "export", "predict")
+COMMANDS = ("tune", "init", "adopt", "studies", "show", "export", "predict", "schema")
 
 
 def rows_of(text):
@@ -72,7 +72,7 @@ def test_json_is_json_only(luthier, table_task):
 
 def test_no_studies_yet(luthier, folder):
     ended = luthier("studies")
-    assert (ended.code, ended.out) == (0, "No studies yet; begin one with: luthier tune TASK.yaml\n")
+    assert (ended.code, ended.out) == (0, "No studies yet; begin one with: luthier tune DATA.csv --target COLUMN\n")
     assert luthier("studies", "--json").out == "[]\n"
     assert not list(folder.iterdir()), "looking must leave nothing behind"
 

@@ -92,6 +92,14 @@ def read_table(
         raise DataError(f"{path.name}: {error}") from None
 
 
+def is_table(path: Path) -> bool:
+    """Whether `read_table` reads files of this name."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _DECOMPRESS:
+        suffixes.pop()
+    return bool(suffixes) and suffixes[-1] in (*TEXT_SUFFIXES, *PARQUET_SUFFIXES)
+
+
 def _kind(path: Path) -> tuple[str, Callable[[bytes], bytes] | None]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes[-1] if suffixes else ""

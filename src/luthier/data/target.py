@@ -27,7 +27,7 @@ def check_target(dataset: Dataset, kind: str) -> None:
         if labels.dtype.kind not in "iufb":
             raise DataError(
                 f"the target '{dataset.target}' of a regression must hold numbers; "
-                f"got texts or dates, such as {labels[0]!r}: name another column, or ask for a classification"
+                f"got texts or dates, such as {labels.tolist()[0]!r}: name another column, or ask for a classification"
             )
         infinite = int((~np.isfinite(labels.astype(np.float64))).sum())
         if infinite:
@@ -36,7 +36,7 @@ def check_target(dataset: Dataset, kind: str) -> None:
         what = "classes" if kind == "classification" else "values"
         raise DataError(
             f"the target '{dataset.target}' must hold two or more {what}; "
-            f"{_all(len(labels))} {labels[0]!r}: name another column, or add rows of another kind"
+            f"{_all(len(labels))} {labels.tolist()[0]!r}: name another column, or add rows of another kind"
         )
 
 

@@ -1,4 +1,4 @@
-"""The command line: `luthier tune`, `adopt`, `studies`, `show`, `export`, `predict`.
+"""The command line: `luthier tune`, `init`, `adopt`, `studies`, `show`, `export`, `predict`, `schema`.
 
 It only parses, calls and prints. Results go to standard output, progress and errors to standard error.
 Exit codes: 0 done, 1 the run failed, 2 the input must change, 130 stopped by Ctrl-C or SIGTERM.
@@ -59,6 +59,14 @@ StoreOption = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 
 
+TargetOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Of a table, the column to predict. [one called target, label ..]")
+]
+MetricOption = Annotated[
+    str | None, typer.Option(metavar="METRIC", help="Of a table, what to get better at. [as the target suggests]")
+]
+
+
 class Format(StrEnum):
     """The forms of an exported table."""
 
@@ -81,7 +89,11 @@ def luthier(
 
 @app.command()
 def tune(
-    task: Annotated[Path, typer.Argument(help="The task file: what to tune, on which data, by which metric.")],
+    task: Annotated[
+        Path, typer.Argument(help="A table (CSV, JSON Lines, Parquet), or a task file that says what to tune.")
+    ],
+    target: TargetOption = None,
+    metric: MetricOption = None,
     budget: Annotated[
         str | None, typer.Option(metavar="BUDGET", help="'60s', '3m', '100 trials', '$5', or several: '2h, $5'.")
     ] = None,
@@ -101,11 +113,15 @@ def tune(
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress, only the final screen.")] = False,
 ) -> None:
-    """Tune what TASK describes, then test once on held-out rows."""
+    """Tune what TASK describes, then test once on held-out rows.
+
+    Of a table a task file is written first, which says what was made of it.
+    """
     from luthier.interfaces.live import LiveView
     from luthier.report.as_json import report_json
     from luthier.study.build import study_from_file
 
+    task = _task_of(task, target, metric, budget, quiet=quiet or as_json)
     stated = (("budget", budget), ("workers", workers), ("seed", seed))
     # As JSON, so that a budget of '60' stays the text that was typed.
     options = [f"{key}={json.dumps(value)}" for key, value in stated if value is not None]
@@ -155,6 +171,34 @@ def adopt(
 
 
 @app.command()
+def init(
+    table: Annotated[Path, typer.Argument(help="The table: CSV, JSON Lines or Parquet.")],
+    target: TargetOption = None,
+    metric: MetricOption = None,
+) -> None:
+    """Write a task file for TABLE, each line explained; tune nothing."""
+    from luthier.study.draft_text import summary_lines
+    from luthier.study.first_task import told, write_task
+
+    _check_table(table, "a task file is made of a table")
+    written = write_task(table, target=target, metric=metric)
+    print("\n".join(summary_lines(written.draft)))
+    print(told(written))
+    print(f"Tune it by: {_line(['tune', str(written.path)], None)}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of task files, for editors.
+
+    With it they complete and check a task file as it is typed.
+    """
+    from luthier.study.schema import task_schema
+
+    _print_json(task_schema())
+
+
+@app.command()
 def studies(store: StoreOption = None, as_json: Json = False) -> None:
     """List all studies, the latest first."""
     from dataclasses import asdict
@@ -172,7 +216,7 @@ def studies(store: StoreOption = None, as_json: Json = False) -> None:
     elif lines:
         _print_rich(studies_table(lines))
     else:
-        print("No studies yet; begin one with: luthier tune TASK.yaml")
+        print("No studies yet; begin one with: luthier tune DATA.csv --target COLUMN")
 
 
 @app.command()
@@ -267,6 +311,36 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def _task_of(task: Path, target: str | None, metric: str | None, budget: str | None, *, quiet: bool) -> Path:
+    """The task file to run: `task` itself, or of a table the one that is written for it."""
+    from luthier.data.read import is_table
+
+    if not is_table(task):
+        for option, value in (("target", target), ("metric", metric)):
+            if value is not None:
+                raise UsageError(
+                    f"--{option} is for a table; the task file '{task}' states its {option} itself: change it there, "
+                    f"or for once by --set {'data.target' if option == 'target' else option}={value}"
+                )
+        return task
+    from luthier.study.draft_text import summary_lines
+    from luthier.study.first_task import told, write_task
+
+    written = write_task(task, target=target, metric=metric, budget=budget)
+    if not quiet:
+        print("\n".join(summary_lines(written.draft)), file=sys.stderr)
+        print(f"{told(written)} Correct it there, and run it by: luthier tune {written.path}\n", file=sys.stderr)
+    return written.path
+
+
+def _check_table(path: Path, why: str) -> None:
+    from luthier.data.read import PARQUET_SUFFIXES, TEXT_SUFFIXES, is_table
+
+    if not is_table(path) and path.suffix in (".yaml", ".yml", ".json"):
+        known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))
+        raise UsageError(f"{why} ({known}); '{path}' looks like a task file already: luthier tune {path}")
 
 
 def _again(

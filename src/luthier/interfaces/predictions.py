@@ -13,9 +13,10 @@ from luthier.core.dataset import Dataset
 
 def predictions_as_csv(predict: Callable[[Dataset], Prediction], path: Path) -> str:
     """What `predict` says of the rows in the file at `path`, with a header, in the file's order."""
+    from luthier.data.encoding import encoding_of
     from luthier.data.read import read_table
 
-    rows = read_table(path)
+    rows = read_table(path, encoding=encoding_of(path))
     return to_csv(predict(rows))
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
+import sys
 from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any, cast
 
 from luthier.core.budget import Budget
@@ -29,8 +35,9 @@ def tune(
     what: Any,
     data: Any = None,
     *,
-    metric: str | Metric,
+    metric: str | Metric | None = None,
     budget: str | Budget,
+    target: str | None = None,
     levers: Levers | None = None,
     baseline: Mapping[str, Mapping[str, Any]] | None = None,
     searcher: Component = "model",
@@ -53,12 +60,19 @@ def tune(
         study.show(), study.best, study.verdict
 
     `what` is a stage, a function of its settings (also define-by-run: `f(trial)`), or with `data` a
-    scikit-learn estimator, its class, or a function of a settings dict that makes one.
+    scikit-learn estimator, its class, or a function of a settings dict that makes one. Or it is the path of a table,
+    and models of it are tuned:
+
+        study = lt.tune("customers.csv", target="churned", budget="60s")
+
+    What was inferred of the table is told and written down as a task file, which `luthier tune` runs too.
 
     data          what an estimator learns from: a Dataset (`lt.read_table(path, target=...)`), or (X, y) of arrays
                   or frames; y may be the name of a column of X
-    metric        the name of one that luthier knows, or of your own: `lt.Metric(name, "minimize")`
+    metric        the name of one that luthier knows, or of your own: `lt.Metric(name, "minimize")`; of a table one is
+                  inferred unless stated
     budget        '60s', '3m', '100 trials', '$5', or several: '2h, $5'
+    target        of a table, the column to predict; that with a name such as 'target' or 'label' unless stated
     levers        each lever's settings by its name, or the settings of one lever; a define-by-run function needs none
     baseline      what you start from, settings by lever; the defaults of the settings unless stated
     searcher      and `pruner`: by name, or with options: {"name": "asha", "eta": 4}
@@ -74,6 +88,30 @@ def tune(
 
     Raises UsageError for what can't be done as asked, StageError where the baseline can't be measured.
     """
+    if isinstance(what, str | PathLike):
+        mine = {"data": data, "levers": levers, "baseline": baseline, "fidelity": fidelity}
+        stated = [option for option, value in mine.items() if value is not None]
+        if stated:
+            raise UsageError(
+                f"of a table, luthier chooses {stated[0]} itself; change it in the task file that it writes, or pass "
+                f"an estimator and lt.read_table({str(what)!r}, target=...)"
+            )
+        options = {"held_out": held_out, "folds": folds, "confirm": confirm, "searcher": searcher, "pruner": pruner}
+        usual = inspect.signature(tune).parameters
+        changes = {option: value for option, value in options.items() if value != usual[option].default}
+        changes |= {"seed": seed} | ({} if workers is None else {"workers": workers})
+        # Without the commas of '1,000 trials', which would part it into two.
+        text = budget if isinstance(budget, str) else re.sub(r"(?<=\d),(?=\d{3})", "", str(budget))
+        return _tune_table(Path(what), target, metric, text, changes, name, store, resume, progress)
+    if target is not None:
+        raise UsageError(
+            "target= names a column of a table that is given by its path; of others the data say it: "
+            "lt.read_table(path, target=...), or (X, y)"
+        )
+    if metric is None:
+        raise UsageError(
+            "metric= is missing: name what to get better at, such as 'accuracy', or lt.Metric('loss', 'minimize')"
+        )
     home = open_home(store)
     dataset = None if data is None else as_dataset(data)
     chosen_metric = _metric(metric, with_data=dataset is not None)
@@ -101,6 +139,42 @@ def tune(
     else:
         chosen = base if name is not None else free_name(home, base)
     study = Study(chosen, home, problem, runner_maker(workers))
+    with LiveView(study.name, quiet=not progress) as view:
+        study.run((view,), resume=resume)
+    return study
+
+
+def _tune_table(
+    path: Path,
+    target: str | None,
+    metric: str | Metric | None,
+    budget: str,
+    changes: Mapping[str, Any],
+    name: str | None,
+    store: str | None,
+    resume: bool,
+    progress: bool,
+) -> Study:
+    """Write a task file for the table at `path`, and run it; `changes` are keys of the task."""
+    from luthier.data.read import is_table
+    from luthier.study.build import study_from_file
+    from luthier.study.draft_text import summary_lines
+    from luthier.study.first_task import told, write_task
+
+    if not is_table(path):
+        raise UsageError(
+            f"a text names a table to tune on, such as 'customers.csv'; got '{path}': "
+            f"a task file is run by `luthier tune {path}`, and code is passed itself, not by its name"
+        )
+    chosen = None if metric is None else _metric(metric, with_data=True).name
+    written = write_task(path, target=target, metric=chosen, budget=budget)
+    if progress:
+        print("\n".join(summary_lines(written.draft)), file=sys.stderr)
+        print(f"{told(written)}\n", file=sys.stderr)
+    nested = {key: f"data.{key}" if key in ("held_out", "folds") else key for key in changes}
+    lines = [f"{nested[key]}={json.dumps(value)}" for key, value in changes.items()]
+    lines.append(f"budget={json.dumps(budget)}")
+    study = study_from_file(written.path, lines, name=name, store=store, resume=resume)
     with LiveView(study.name, quiet=not progress) as view:
         study.run((view,), resume=resume)
     return study

@@ -17,8 +17,9 @@ from luthier.core.contracts import Context, Prediction, Settings, View
 from luthier.core.dataset import Dataset
 from luthier.core.errors import DataError, StageError, UsageError, nearest_first
 from luthier.core.lever import Lever
-from luthier.core.seeds import derive_seed
+from luthier.core.seeds import derive_seed, fingerprint
 from luthier.core.trial import Examples, Fidelity, Measurement
+from luthier.data.kinds import parse_kind
 from luthier.stages.build import build_version, import_path, make, parameters_of, parts_of, settle, template_of
 from luthier.stages.epochs import Epochs
 from luthier.stages.fingerprint import code_version
@@ -47,7 +48,8 @@ class EstimatorStage:
     `partial_fit` in mini-batches of `batch_size` rows from the first view, and the value is the epoch's own.
 
     `inputs` names the columns that go in (default: all without a role): one column of text as a 1-D array of
-    objects, numbers as 2-D float64, a mixture as a polars DataFrame, which a ColumnTransformer splits by name.
+    objects, numbers as 2-D float64, a mixture as a polars DataFrame, which a ColumnTransformer splits by name. As a
+    mapping `inputs` states the kind of each column too (see `luthier.data.kinds`), and a DataFrame of these goes in.
     `clean(columns, settings)` gives the positions or a mask of the rows to learn from that are kept; it never
     sees validation rows. `also` names further metrics to note. `positive` is the class that metrics such as f1
     count; of two classes the last is, unless stated. Models are stored by skops; of what `trusted` and
@@ -59,7 +61,7 @@ class EstimatorStage:
     metric: str = "accuracy"
     name: str = "estimator"
     clean: Clean | None = None
-    inputs: tuple[str, ...] | None = None
+    inputs: tuple[str, ...] | Mapping[str, str] | None = None
     fidelity: Fidelity = field(default_factory=lambda: Fidelity("fold", 1))
     also: tuple[str, ...] = ()
     positive: Any = None
@@ -73,7 +75,10 @@ class EstimatorStage:
     def __post_init__(self) -> None:
         for each in ("levers", "also", "trusted"):
             object.__setattr__(self, each, tuple(getattr(self, each)))
-        if self.inputs is not None:
+        if isinstance(self.inputs, Mapping):
+            for kind in self.inputs.values():
+                parse_kind(kind)
+        elif self.inputs is not None:
             object.__setattr__(self, "inputs", (self.inputs,) if isinstance(self.inputs, str) else tuple(self.inputs))
         if self.batch_size < 1:
             raise UsageError(f"a mini-batch needs at least 1 row; got batch_size={self.batch_size}")
@@ -315,7 +320,8 @@ class EstimatorStage:
     def _made_version(self, template: Any | None) -> str:
         cleaned = "" if self.clean is None else f"+{code_version(self.clean)}"
         epochs = f"+batch{self.batch_size}" if self._by_epochs else ""
-        return f"{build_version(self.build, template)}{cleaned}{epochs}"
+        kinds = f"+{fingerprint('kinds', *sorted(self.inputs.items()))}" if isinstance(self.inputs, Mapping) else ""
+        return f"{build_version(self.build, template)}{cleaned}{epochs}{kinds}"
 
     def _check_settings(self, known: frozenset[str]) -> None:
         """Every setting must be a parameter, but those of a lever that is for `clean` alone."""
@@ -344,6 +350,7 @@ class _Fitted:
             "columns": list(self.inputs.columns),
             "form": self.inputs.form,
             "texts": list(self.inputs.texts),
+            "kinds": list(self.inputs.kinds),
             "encoded": None if self.encoded is None else list(self.encoded),
             "classes": None if classes is None else np.asarray(classes).tolist(),
         }
@@ -354,7 +361,7 @@ class _Fitted:
         encoded = about["encoded"]
         return _Fitted(
             model,
-            Inputs(tuple(about["columns"]), Form(about["form"]), tuple(about["texts"])),
+            Inputs(tuple(about["columns"]), Form(about["form"]), tuple(about["texts"]), tuple(about.get("kinds", ()))),
             None if encoded is None else tuple(encoded),
         )
 

@@ -1,12 +1,13 @@
 """Columns of a dataset as scikit-learn takes them.
 
 A single column of text becomes a 1-D array of objects, numbers a 2-D array of float64, and a mixture a polars
-DataFrame, whose columns a ColumnTransformer picks by name (pandas isn't needed). Knows nothing of labels.
+DataFrame, whose columns a ColumnTransformer picks by name (pandas isn't needed). Where the kinds of the columns are
+stated it is always a DataFrame, with the types of `luthier.data.kinds.typed`. Knows nothing of labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from luthier.core.dataset import Dataset
 from luthier.core.errors import DataError, nearest_listed
 from luthier.data.columns import is_missing
+from luthier.data.kinds import as_texts, typed
 
 
 class Form(StrEnum):
@@ -36,19 +38,23 @@ class Inputs:
     """Which columns go in, and as what: settled by the rows to learn from, kept for the rows to predict.
 
     `texts` are those that held texts: where new rows happen to hold only numbers in one, they are texts still.
+    `kinds` are those of `columns`, where they were stated.
     """
 
     columns: tuple[str, ...]
     form: Form
     texts: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     @staticmethod
-    def of(dataset: Dataset, columns: Sequence[str] | None = None) -> Inputs:
+    def of(dataset: Dataset, columns: Sequence[str] | Mapping[str, str] | None = None) -> Inputs:
         """The stated `columns`, or all without a role; raises DataError where one is missing or there is none."""
         chosen = dataset.inputs if columns is None else tuple(columns)
         _check_present(dataset, chosen)
         if not chosen:
             raise DataError("there is no input column: all columns have a role; name the inputs with `inputs`")
+        if isinstance(columns, Mapping):
+            return Inputs(chosen, Form.TABLE, kinds=tuple(columns.values()))
         numeric = [_is_numeric(dataset[name]) for name in chosen]
         if all(numeric):
             return Inputs(chosen, Form.NUMBERS)
@@ -63,6 +69,9 @@ class Inputs:
         if self.form is Form.TABLE:
             import polars as pl
 
+            if self.kinds:
+                stated = zip(self.columns, self.kinds, strict=True)
+                return pl.DataFrame([typed(name, dataset[name], kind) for name, kind in stated])
             return pl.DataFrame({name: _plain(self._column(dataset, name)) for name in self.columns}, strict=False)
         for name in self.columns:
             if not _is_numeric(dataset[name]):
@@ -75,7 +84,11 @@ class Inputs:
 
     def _column(self, dataset: Dataset, name: str) -> Any:
         column = dataset[name]
-        return _as_texts(column) if name in self.texts and column.dtype != object else column
+        return (
+            np.array([*as_texts(column), None], dtype=object)[:-1]
+            if name in self.texts and column.dtype != object
+            else column
+        )
 
 
 def unfit(error: str, estimator: str, inputs: Inputs, rows: Dataset) -> str | None:
@@ -112,15 +125,3 @@ def _is_numeric(column: Any) -> bool:
 
 def _plain(column: Any) -> Any:
     return column.tolist() if column.dtype == object else column
-
-
-def _as_texts(column: Any) -> Any:
-    """Numbers, truth values and dates as the texts that they were read from, as far as can be told; None for NaN."""
-    texts = [None if value != value else _as_text(value) for value in column.tolist()]
-    return np.array([*texts, None], dtype=object)[:-1]
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

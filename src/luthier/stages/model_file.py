@@ -79,6 +79,9 @@ def check_storable(estimator: Any, trust: Trust) -> None:
     """Raise StageError, before anything is fitted, where a part of `estimator` couldn't be stored or loaded."""
     if trust.allow_pickle:
         return
+    # Seconds on a busy machine: while the search runs, and not when the time for the final fits is short.
+    import skops.io  # noqa: F401
+
     named = (part if inspect.isroutine(part) or inspect.isclass(part) else type(part) for part in parts_of(estimator))
     names = [f"{part.__module__}.{part.__qualname__}" for part in named if hasattr(part, "__qualname__")]
     refused = [name for name in names if name.partition(".")[0] in ("__main__", trust.home) or "<" in name]

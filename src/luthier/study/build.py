@@ -148,7 +148,7 @@ def _dataset(task: Task) -> Dataset:
             time=data.time,
             split=data.split,
             id_column=data.id,
-            inputs=data.inputs,
+            inputs=None if data.inputs is None else tuple(data.inputs),
             encoding=data.encoding,
         )
 

@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from luthier.core.budget import Budget
-from luthier.core.errors import LuthierError, SpaceError, TaskFileError, UnknownName, nearest_first
+from luthier.core.errors import DataError, LuthierError, SpaceError, TaskFileError, UnknownName, nearest_first
 from luthier.core.lever import Lever, joint_space
 from luthier.core.meaning import by_meaning
 from luthier.core.parameter import Choice, Float, Int, Order, Parameter, Subset, Text, parameter_from_json
+from luthier.data.kinds import parse_kind
 from luthier.study.source import Location, Source, read_source
 
 _KINDS = tuple(kind.kind for kind in (Float, Int, Choice, Subset, Order, Text))
@@ -40,7 +41,7 @@ _EXAMPLES = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 def _mapping(content: Any) -> dict[str, Any] | None:
@@ -52,7 +53,23 @@ def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_several)]
+def _names_or_kinds(value: Any) -> Any:
+    """The names of columns; or a mapping of names to kinds, which are checked here, so that an error names the key."""
+    kinds = _mapping(value)
+    if kinds is None:
+        names = _one_or_several(value)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in cast(list[Any], names)):
+            raise ValueError(f"must name columns, as a list or with their kinds, {{age: number}}; got {_short(value)}")
+        return cast(list[Any], names)
+    for name, kind in kinds.items():
+        try:
+            parse_kind(str(kind))
+        except DataError as error:
+            raise ValueError(f"the column '{name}': {error}") from None
+    return kinds
+
+
+Inputs = Annotated[Mapping[str, str] | tuple[str, ...], BeforeValidator(_names_or_kinds)]
 
 
 def _parameter(content: Any) -> Any:
@@ -101,15 +118,25 @@ class DataSpec(_Part):
     """Where the rows are, what each column is for, and how they are split."""
 
     path: str
+    """The file of rows, seen from the folder of the task file: CSV, TSV, JSON Lines or Parquet."""
     target: str
-    inputs: Names | None = None
+    """The column to predict."""
+    inputs: Inputs | None = None
+    """The columns that go in: their names, or the kind of each by its name. All without a role unless stated."""
     group: str | None = None
+    """The column whose equal values stay together in every split."""
     time: str | None = None
+    """The column that orders rows: what is tested on is later than what is learned from."""
     split: str | None = None
+    """The column that says train, validation or test of each row, where the data came so."""
     id: str | None = None
+    """The column of row ids, all different; made from the content unless stated."""
     encoding: str = "utf-8"
+    """The encoding of a text file."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """The share of the rows that nothing sees until the very end."""
     folds: Annotated[int, Field(ge=1, le=100)] = 5
+    """Into how many folds the other rows are parted; 1 splits them once."""
 
 
 class MetricSpec(_Part):
@@ -117,14 +144,17 @@ class MetricSpec(_Part):
 
     name: str
     direction: Literal["maximize", "minimize"] | None = None
+    """Which way is better; known of the metrics that luthier brings."""
 
 
 class StageSpec(_Part):
     """One stage: its kind, and the settings of that kind."""
 
     kind: str
+    """estimator, function, command, or a stage of another package."""
     name: str | None = None
     levers: tuple[str, ...] | None = None
+    """In a chain, the levers that this stage takes."""
     options: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
     @model_validator(mode="before")
@@ -161,20 +191,35 @@ class TaskSpec(_Part):
     """A task file. Keys that it doesn't know are refused."""
 
     study: str | None = None
+    """The name of the study; that of the file unless stated."""
     data: DataSpec | None = None
+    """The rows to learn from, where there are any."""
     metric: MetricSpec
+    """What to get better at: a name, or name and direction of one of your own."""
     stage: StageSpec | None = None
+    """What is tuned; what else it holds are options of its kind."""
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)] | None = None
+    """In place of `stage`, a chain of them."""
     levers: Mapping[str, Settings]
+    """The settings that may be turned, in named groups."""
     baseline: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
+    """What you start from, settings by lever; the defaults unless stated."""
     budget: Budget
+    """Time, trials, calls, tokens, dollars, or several: '60s', '100 trials', '2h, $5'."""
     workers: Annotated[int, Field(ge=0, le=1024)] | None = None
+    """Worker processes; one a core unless stated, 0 runs everything in one."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """What everything random follows from."""
     searcher: ComponentSpec = ComponentSpec(name="model")
+    """What proposes configs: a name, or with options {name: asha, eta: 4}."""
     pruner: ComponentSpec | None = None
+    """What stops trials early; nothing does unless stated."""
     confirm: Annotated[int, Field(ge=0, le=20)] = 3
+    """How many of the best are measured again on fresh folds before the test."""
     trial_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """A trial that takes longer is stopped."""
     memory_mb: Annotated[int, Field(gt=0)] | None = None
+    """A trial that takes more memory is stopped."""
 
     @field_validator("metric", mode="before")
     @classmethod
