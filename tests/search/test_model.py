@@ -202,16 +202,25 @@ def test_many_trials_are_thinned_and_stay_a_function_of_the_trials():
     assert math.dist(grant.config.values(), (0.6, 0.3)) < 0.1
 
 
-def test_one_proposal_in_ten_is_a_draw():
-    space, function = PROBLEMS["bowl"]
+def _explored(function, count):
+    """The numbers of the proposals that were draws."""
+    space, _ = PROBLEMS["bowl"]
     searcher = Model(space, LOSS, Fidelity(), 0)
     exploring = []
-    for number in range(41):
+    for number in range(count):
         (grant,) = searcher.ask(1, space)
         exploring += [number] * ("exploring" in grant.why)
         measured = (Measurement(1, function(grant.config)),)
-        searcher.tell(Trial(number, grant.config, Status.COMPLETED, measurements=measured))
-    assert exploring == [10, 20, 30, 40]
+        searcher.tell(Trial(number, grant.config, Status.COMPLETED, why=grant.why, measurements=measured))
+    return exploring
+
+
+def test_one_proposal_in_ten_is_a_draw_once_the_model_has_proven_itself():
+    assert _explored(PROBLEMS["bowl"][1], 41)[-3:] == [20, 30, 40]
+
+
+def test_every_other_proposal_is_a_draw_where_the_model_finds_nothing():
+    assert _explored(lambda config: 1.0, 20) == [6, 8, 10, 12, 14, 16, 18]
 
 
 def test_refits_are_rarer_the_more_trials_there_are():

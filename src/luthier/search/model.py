@@ -35,6 +35,7 @@ from luthier.search.warp import Warp
 FEWEST = 4  # starts before the model speaks
 MOST_DATA = 256  # trials that the process sees at once
 EXPLORE_EVERY = 10  # one proposal in so many is a draw from the priors, lest a wrong model keep us in one place
+EXPLORE_IN_DOUBT = 2  # the same until the model has found something better than draws did
 WORTHWHILE = 0.01  # spreads of the good half; improvement counts from here, lest we polish what is good already
 POOL = 700  # draws from the priors
 REMEMBERED = 200  # proposals whose outcome tells how wide the next interval must be
@@ -49,8 +50,9 @@ class Model(TrialSearcher):
     """A model-based default for a few to a few thousand trials of mixed and conditional settings.
 
     The first `max(4, d + 1)` different values of the d free coordinates come from a Sobol sequence through the
-    priors (`why` says "initial"), and so does one draw in ten later on ("exploring"), since a wrong model would
-    otherwise never find out. All others are the model's, with "mean" and "deviation" of the value expected, such that
+    priors (`why` says "initial"). Later on one proposal in ten is a draw ("exploring"), since a wrong model would
+    otherwise never find out; every other one is, until the model has found something better than all that it didn't
+    propose. All others are the model's, with "mean" and "deviation" of the value expected, such that
     nine in ten values lie within 1.645 deviations, and "acquisition", the expected improvement, all three in units of
     the metric.
     """
@@ -89,7 +91,8 @@ class Model(TrialSearcher):
         if tried < max(FEWEST, within.width + 1) or data is None:
             config = self._fresh.find(within, taken, rng, lambda i: self._starts.config(within, tried + i))
             return None if config is None else Proposal(config, {"initial": True})
-        if (len(self.arrivals) + len(proposed)) % EXPLORE_EVERY == 0:
+        every = EXPLORE_EVERY if self._proven(data) else EXPLORE_IN_DOUBT
+        if (len(self.arrivals) + len(proposed)) % every == 0:
             config = self._fresh.find(within, taken, rng)
             return None if config is None else Proposal(config, {"exploring": True})
         return self._by_model(within, proposed, taken, data, rng)
@@ -101,6 +104,13 @@ class Model(TrialSearcher):
         numbers = sorted(self._shown)
         values = np.array([self._shown[number] for number in numbers])
         return _Data([self._trials[number] for number in numbers], values) if np.isfinite(values).any() else None
+
+    def _proven(self, data: _Data) -> bool:
+        """Whether the best that the model proposed is better than all that it didn't, as long as that is known."""
+        mine = np.array(["mean" in trial.why for trial in data.trials])
+        values = np.nan_to_num(data.values, nan=-np.inf)
+        others = float(values.max(initial=-np.inf, where=~mine))
+        return not mine.any() or float(values.max(initial=-np.inf, where=mine)) > others
 
     def _value(self, trial: Trial) -> float:
         """The value, where more is better; NaN for a failure."""
