@@ -11,7 +11,7 @@ import pytest
 
 import luthier as package
 
-COMMANDS = ("tune", "studies", "show", "export", "predict")
+COMMANDS = ("tune", "studies", "show", "report", "export", "predict")
 
 
 def rows_of(text):

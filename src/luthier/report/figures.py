@@ -18,7 +18,7 @@ from luthier.core.metric import Direction, Metric
 from luthier.core.parameter import Choice, Float, Int, Parameter, Text
 from luthier.core.trial import Trial
 from luthier.report.advice import decimals_of
-from luthier.report.bill import BASELINE, Evidence
+from luthier.report.bill import Evidence
 from luthier.report.facts import Facts
 from luthier.report.importance import fenced
 from luthier.report.words import clean, count, number, setting, signed
@@ -131,10 +131,7 @@ def trials(facts: Facts) -> Drawing | None:
         else []
     )
     if optimism is not None and held_out:
-        notes.append(
-            f"Optimism, the best's validation value less its held-out one, is {signed(optimism, decimals)}: that much of "
-            f"what the search saw was luck."
-        )
+        notes.append(f"Optimism, by how much validation flattered the best, is {signed(optimism, decimals)}.")
     return Drawing(
         "history",
         "History of the search",
@@ -188,7 +185,7 @@ def curves(facts: Facts) -> Drawing | None:
     return Drawing(
         "curves",
         "Learning curves",
-        f"Values of {facts.history.metric.name} over {shape.maximum} {shape.unit}s for {len(others) + len(lead)} trials.",
+        f"{facts.history.metric.name} over {shape.maximum} {shape.unit}s of {count(len(others) + len(lead), 'trial')}.",
         figure,
         note,
     )
@@ -343,7 +340,7 @@ def parallel(facts: Facts) -> Drawing | None:
     return Drawing(
         "parallel",
         "All trials at once",
-        f"Parallel coordinates of {count(len(ranked), 'trial')} over {', '.join(names)} and {facts.history.metric.name}.",
+        f"Parallel coordinates: {count(len(ranked), 'trial')} over {', '.join(names)} and the value.",
         figure,
         "A line is a trial; where the strong lines bundle, good trials are alike. A gap: the setting wasn't active.",
     )

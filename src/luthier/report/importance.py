@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def importance_of(observations: Observations, seed: int = 0) -> Importance | Non
     )
     forest.fit(X, y)
     starts = np.cumsum([0, *(len(group) for group in groups)])
-    parts = [range(start, end) for start, end in zip(starts[:-1], starts[1:], strict=True)]
+    parts = [range(start, end) for start, end in pairwise(starts)]
     shares, marginals = _of_forest([tree.tree_ for tree in forest.estimators_], parts, X.shape[1], seed)
     if not len(shares):
         return None

@@ -13,7 +13,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *content: str | None, **attributes: str | None) -> Markup:
+def tag(name: str, /, *content: str | None, **attributes: str | None) -> Markup:
     """`<name ...>content</name>`. Plain text is escaped, Markup isn't; None is left out, as content and as attribute.
 
     A trailing '_' of an attribute's name is dropped and other '_' become '-': `class_="x"`, `aria_label="y"`.

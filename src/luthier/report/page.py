@@ -15,8 +15,10 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from luthier.core.errors import UsageError
 from luthier.core.history import History
 from luthier.report.bill import Bill, Evidence
 from luthier.report.changes import Change
@@ -40,7 +42,7 @@ def page_of(history: History, name: str) -> str:
     """The whole page, as text."""
     facts = facts_of(history)
     drawings = figures_of(facts)
-    data = in_script("{%s}" % ",".join(f"{json.dumps(key)}:{one.figure.to_json()}" for key, one in drawings.items()))
+    data = in_script("{" + ",".join(f"{json.dumps(key)}:{one.figure.to_json()}" for key, one in drawings.items()) + "}")
     library = _asset("plotly") if drawings else ""
     scripts = [library, _asset("page.js")] if drawings else []
     body = joined(
@@ -59,6 +61,16 @@ def page_of(history: History, name: str) -> str:
         Markup(f"<style>{_asset('page.css')}</style>"),
     )
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def write_page(history: History, name: str, path: Path) -> Path:
+    """Write the page to `path`; the path. Raises UsageError where that can't be done."""
+    text = page_of(history, name)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"the page can't be written to '{path}': {error.strerror}; name another file") from None
+    return path
 
 
 def summary_html(history: History, name: str) -> str:
@@ -110,7 +122,7 @@ def _sections(facts: Facts, drawings: Mapping[str, Drawing], name: str) -> Itera
         about = tag(
             "p", "Each point is a trial; the line is the mean over all other settings, as a random forest has it."
         )
-        boxes = tag("div", *(_drawn(one, titled=True) for one in sliced), class_="grid")
+        boxes = tag("div", *(tag("div", _drawn(one, titled=True)) for one in sliced), class_="grid")
         yield _section("The settings that mattered most", about, boxes)
     if "parallel" in drawings:
         yield _section(drawings["parallel"].title, _drawn(drawings["parallel"], titled=False, wide=True))
@@ -163,9 +175,10 @@ def _table(caption: str, headers: Sequence[tuple[str, bool]], rows: Sequence[Seq
 def _bill_table(bill: Bill) -> Markup:
     columns = columns_of(bill)
     headers = [(column.header, column.side == "right") for column in columns]
-    rows: list[list[Markup]] = []
-    for lever in best_first(bill):
-        rows.append([_cell(*column.lever(lever), column.side, place) for place, column in enumerate(columns)])
+    rows = [
+        [_cell(*column.lever(lever), column.side, place) for place, column in enumerate(columns)]
+        for lever in best_first(bill)
+    ]
     for charge in (*bill.others, bill.total):
         style = "bold" if charge is bill.total else "dim"
         rows.append([_cell(column.charge(charge), style, column.side, place) for place, column in enumerate(columns)])

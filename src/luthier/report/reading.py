@@ -185,7 +185,8 @@ def failing_part(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "failures",
             f"Trials fail where {told}",
-            f"{hit:,} of {count(size, 'trial')} there failed, elsewhere {len(failed) - hit:,} of {len(ended) - size:,}.",
+            f"{hit:,} of {count(size, 'trial')} there failed, "
+            f"elsewhere {len(failed) - hit:,} of {len(ended) - size:,}.",
             "Mend what fails there, or take that part out of the space.",
         )
 
