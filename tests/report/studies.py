@@ -48,7 +48,9 @@ def draw(rng: random.Random) -> dict[str, Any]:
 def loss(config: Mapping[str, Any]) -> float:
     """Best at a learning rate of 1e-3, 6 layers and adam; dropout counts for nothing."""
     rate = (math.log10(config["settings.learning_rate"]) + 3) ** 2 / 4
-    return 0.2 + 0.3 * rate + 0.01 * (config["settings.layers"] - 6) ** 2 + 0.2 * (config["settings.optimizer"] != "adam")
+    return (
+        0.2 + 0.3 * rate + 0.01 * (config["settings.layers"] - 6) ** 2 + 0.2 * (config["settings.optimizer"] != "adam")
+    )
 
 
 def history_of(

@@ -26,6 +26,8 @@ LEADERS = 0.1
 """The share of trials, and at least three, whose middle must lie near the same edge (within three times EDGE)."""
 IDLE = 0.05
 """A setting doesn't matter where it surely explains less than this share of the variance."""
+WIDE = 100
+"""From this ratio of its ends on, a range is better searched on a log scale."""
 FEWEST_FOR_IDLE = 30
 EXPLAINED = 0.3
 """The R squared out of bag from which importance is taken at its word."""
@@ -78,7 +80,7 @@ def at_the_edge(facts: Facts) -> Iterator[Finding]:
                 f"{name} is best at the {'upper' if is_high else 'lower'} end of its range",
                 f"The best trial has {setting(best.config[name])}, the range ends at {setting(end)}, and the leading "
                 f"trials lie there too: better values may lie beyond.",
-                f"Widen it, where that makes sense, to {setting(wider)}.",
+                _wider_in_words(parameter, is_high, wider),
             )
 
 
@@ -292,6 +294,13 @@ def _widened(parameter: Float | Int, is_high: bool) -> tuple[float, float]:
     whole = isinstance(parameter, Int)
     end = parameter.high if is_high else parameter.low
     return (end, max(1, round(wider)) if whole and parameter.low > 0 else round(wider)) if whole else (end, wider)
+
+
+def _wider_in_words(parameter: Float | Int, is_high: bool, wider: float) -> str:
+    low, high = float(parameter.low), float(parameter.high)
+    if not is_high and not parameter.log and low > 0 and high >= WIDE * low:
+        return f"Search it on a log scale, which spends half of the trials below {setting(math.sqrt(low * high))}."
+    return f"Widen it, where that makes sense, to {setting(wider)}."
 
 
 def _parts(name: str, parameter: Parameter, trials: Sequence[Trial]) -> Iterator[tuple[str, set[int]]]:
