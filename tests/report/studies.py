@@ -63,7 +63,7 @@ def history_of(
     metric: str = "loss",
     task: Mapping[str, Any] | None = None,
 ) -> History:
-    """The history of trials with these configs and values by unit of fidelity; None fails. The first is the baseline."""
+    """The history of trials with these configs, and values by unit; None fails. The first is the baseline."""
     events: list[Event] = [
         StudyCreated(
             metric=Metric(metric, Direction.MINIMIZE),

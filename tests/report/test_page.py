@@ -163,7 +163,7 @@ def test_only_the_scripts_of_the_page_may_run() -> None:
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="can't be written to .* name another file"):
+    with pytest.raises(UsageError, match=r"can.t be written to .* name another file"):
         write_page(studies.history_of([]), "mine", tmp_path / "nowhere" / "page.html")
 
 

@@ -43,7 +43,7 @@ def flat(equal: int) -> History:
 
 HAS = {
     "edge": lambda: slope(2.2),
-    "idle": lambda: slope(1.5, count=60),
+    "idle": lambda: slope(1.5, count=150),
     "noise": lambda: slope(1.5, errors=0.4),
     "still improving": lambda: studies.trained(20, pace=0.1),
     "failures": lambda: crashing(lambda config, rng: config["settings.layers"] > 9),
@@ -99,7 +99,7 @@ def test_a_wide_range_that_is_best_at_its_low_end_wants_logarithms() -> None:
 
 
 def test_what_does_not_matter_is_named_alone() -> None:
-    (finding,) = found(slope(1.5, count=60), "idle")
+    (finding,) = found(slope(1.5, count=150), "idle")
     assert finding.title == "settings.k doesn't matter here"
 
 
@@ -126,7 +126,7 @@ def test_half_is_the_incumbent_at_half_of_the_spending() -> None:
     dear_end = studies.history_of(rows, levers=ONE, seconds=lambda number: 9.0 if number == 9 else 1.0)
     assert facts_of(dear_end).progress.best_after(9.0) == 2.0
     (finding,) = found(dear_end, "budget")
-    assert "After half of the search (18 s of work in all) you had loss 2.0; now it is 1.0." in finding.detail
+    assert "After half of the search (18 s of work in all) you had loss 2; now it is 1." in finding.detail
 
 
 def test_epochs_of_unlike_length_are_not_compared() -> None:
