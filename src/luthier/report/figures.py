@@ -88,7 +88,7 @@ def gains(facts: Facts) -> Drawing | None:
 
 def trials(facts: Facts) -> Drawing | None:
     """The value of each trial, the best so far, and where held-out rows put baseline and winner."""
-    steps, metric, bill = facts.progress.steps, facts.history.metric, facts.bill
+    steps, metric, bill = list(facts.progress.steps), facts.history.metric, facts.bill
     if not steps:
         return None
     decimals = decimals_of(bill)

@@ -35,7 +35,8 @@ class Forecast:
     """Of as many trials again: the chance of a better best, its likeliest place (median), and a 90% interval.
 
     `now`, `middle` and `high` are in the metric's unit, of the value that the search sees. The interval reaches from
-    `now`, since a best can't get worse, to `high`, which one future in ten passes.
+    `now`, since a best can't get worse, to `high`, which one future in ten passes. `chance` is that of
+    a search that goes on as it did; one that learns has a greater one.
     """
 
     now: float

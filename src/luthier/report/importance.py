@@ -10,6 +10,7 @@ Shapes: b boxes of a tree, d coordinates, p points along a setting.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,7 +71,12 @@ def importance_of(observations: Observations, seed: int = 0) -> Importance | Non
     columns = [column for group in groups for column in group]
     X = observations.X[:, columns].astype(np.float32)
     forest = RandomForestRegressor(
-        TREES, min_samples_leaf=max(1, len(y) // 100), max_features=5 / 6, random_state=seed, oob_score=True, n_jobs=1
+        TREES,
+        min_samples_leaf=max(1, len(y) // 100),
+        max_features=math.ceil(5 * X.shape[1] / 6),
+        random_state=seed,
+        oob_score=True,
+        n_jobs=1,
     )
     forest.fit(X, y)
     starts = np.cumsum([0, *(len(group) for group in groups)])

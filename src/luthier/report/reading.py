@@ -236,8 +236,8 @@ def half_and_double(facts: Facts) -> Iterator[Finding]:
         "With half the budget, and with twice as much",
         f"After half of the search ({spent} in all) you had {had}; now it is {number(now, decimals)}. As much again "
         f"would bring about {number(forecast.middle, decimals)} (90% interval {number(edges[0], decimals)} to "
-        f"{number(edges[1], decimals)}); the chance of anything better is {forecast.chance:.0%}. These are values "
-        f"{_on(facts)}.",
+        f"{number(edges[1], decimals)}); the chance of anything better is at least {forecast.chance:.0%}. "
+        f"These are values {_on(facts)}.",
         "",
     )
 
