@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, TEAL, GREY = "#3b7dd8", "#c4661f", "#1b8a6b", "#808792"
 SHADES = ("#a3a9b3", "#8f9cb8", "#6f93c8", "#4d85d3", "#2f6fd0")
 """From the worst fifth of trials to the best."""
-CURVES, AXES, SLICES = 60, 9, 4
-"""The most learning curves, axes of parallel coordinates, and slices that are drawn."""
+CURVES, LINES, AXES, SLICES = 60, 200, 9, 4
+"""The most learning curves, lines and axes of parallel coordinates, and slices that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def gains(facts: Facts) -> Drawing | None:
     ]
     rows.reverse()
     metric, decimals = _text(facts.history.metric.name), decimals_of(bill)
-    figure = _figure(height=110 + 44 * len(rows), x=f"Gain in {metric} on held-out rows (positive is better)", y=None)
+    figure = _figure(height=110 + 44 * len(rows), x=f"Gain in {metric}", y=None)
     figure.add_scatter(
         x=[gain.gain for _, gain in rows],
         y=[_text(name) for name, _ in rows],
@@ -70,6 +70,7 @@ def gains(facts: Facts) -> Drawing | None:
             "array": [gain.high - gain.gain for _, gain in rows],
             "arrayminus": [gain.gain - gain.low for _, gain in rows],
             "thickness": 2,
+            "color": GREY,
         },
         mode="markers",
         marker={"size": 11, "color": [TEAL if gain.is_significant else GREY for _, gain in rows]},
@@ -256,9 +257,10 @@ def slices(facts: Facts) -> Iterator[Drawing]:
             figure.add_scatter(
                 x=list(points),
                 y=[at[point] for point in points],
-                mode="lines+markers" if isinstance(parameter, Choice) else "lines",
+                mode="markers" if isinstance(parameter, Choice) else "lines",
                 name="mean over the other settings",
                 line={"color": BLUE, "width": 2.5},
+                marker={"color": BLUE, "size": 12, "symbol": "line-ew", "line": {"color": BLUE, "width": 4}},
             )
         if best is not None and name in best.config and best.value is not None:
             figure.add_scatter(
@@ -269,7 +271,9 @@ def slices(facts: Facts) -> Iterator[Drawing]:
                 marker={"size": 13, "color": TEAL, "symbol": "diamond"},
             )
         if isinstance(parameter, Float | Int) and parameter.log:
-            figure.update_xaxes(type="log", exponentformat="power", nticks=7)
+            figure.update_xaxes(
+                type="log", exponentformat="power", dtick=1 if parameter.high >= 100 * parameter.low else None
+            )
         elif isinstance(parameter, Choice):
             order = [_shown(parameter, option) for option in parameter.options]
             figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
@@ -288,7 +292,7 @@ def parallel(facts: Facts) -> Drawing | None:
     space, importance = facts.observations.space, facts.importance
     names = [share.setting for share in importance.shares] if importance else list(facts.observations.varied)
     names = [name for name in names if space.parameters[name].width == 1][: AXES - 1]
-    ranked = facts.ranked
+    ranked = _spread(facts.ranked, LINES)
     if not names or len(ranked) < 2:
         return None
     worth = [float(value) for value in fenced_values([trial.value or 0.0 for trial in ranked])]
@@ -337,12 +341,14 @@ def parallel(facts: Facts) -> Drawing | None:
     figure.update_xaxes(tickvals=places, ticktext=titles, showgrid=False, range=[-0.35, len(names) + 0.35], tickangle=0)
     figure.update_yaxes(visible=False, range=[-0.09, 1.09])
     _legend(figure)
+    left = len(facts.ranked) - len(ranked)
+    rest = f" Of {len(facts.ranked):,} trials {len(ranked):,} are drawn, from the best to the worst." if left else ""
     return Drawing(
         "parallel",
         "All trials at once",
         f"Parallel coordinates: {count(len(ranked), 'trial')} over {', '.join(names)} and the value.",
         figure,
-        "A line is a trial; where the strong lines bundle, good trials are alike. A gap: the setting wasn't active.",
+        f"A line is a trial; where the strong lines bundle, good trials are alike. A gap: the setting wasn't active.{rest}",
     )
 
 
