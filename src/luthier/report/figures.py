@@ -111,6 +111,8 @@ def trials(facts: Facts) -> Drawing | None:
         line={"shape": "hv", "color": BLUE, "width": 2.5},
         hovertemplate="best after trial %{x}: %{y}<extra></extra>",
     )
+    if steps[-1].trial <= 10:
+        figure.update_xaxes(dtick=1)  # no halves of trials
     ends = [steps[0].trial, max(steps[-1].trial, steps[0].trial + 1)]
     held_out: list[tuple[str, float | None, str]] = []
     if bill.evidence is Evidence.HELD_OUT and bill.verdict is not None:
@@ -348,7 +350,7 @@ def parallel(facts: Facts) -> Drawing | None:
         "All trials at once",
         f"Parallel coordinates: {count(len(ranked), 'trial')} over {', '.join(names)} and the value.",
         figure,
-        f"A line is a trial; where the strong lines bundle, good trials are alike. A gap: the setting wasn't active.{rest}",
+        f"A line is a trial; where strong lines bundle, good trials are alike. A gap: the setting wasn't active.{rest}",
     )
 
 
