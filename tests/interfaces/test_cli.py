@@ -11,7 +11,7 @@ import pytest
 
 import luthier as package
 
-COMMANDS = ("tune", "init", "adopt", "studies", "show", "export", "predict", "schema")
+COMMANDS = ("tune", "init", "adopt", "studies", "show", "report", "export", "predict", "schema")
 
 
 def rows_of(text):
@@ -28,7 +28,7 @@ def test_help_fits_eighty_columns(luthier, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     ended = luthier(*command, "--help")
     assert ended.code == 0
-    assert "..." not in ended.out.replace("[ARGS]...", ""), "a text is cut off"
+    assert "..." not in ended.out.replace("ARGUMENTS]...", ""), "a text is cut off"
     assert max(map(len, ended.out.splitlines())) <= 80
 
 

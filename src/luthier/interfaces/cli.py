@@ -1,4 +1,4 @@
-"""The command line: `luthier tune`, `init`, `adopt`, `studies`, `show`, `export`, `predict`, `schema`.
+"""The command line: `luthier tune`, `init`, `adopt`, `studies`, `show`, `report`, `export`, `predict`, `schema`.
 
 It only parses, calls and prints. Results go to standard output, progress and errors to standard error.
 Exit codes: 0 done, 1 the run failed, 2 the input must change, 130 stopped by Ctrl-C or SIGTERM.
@@ -236,6 +236,21 @@ def show(
         return
     _print_final_screen(history, name)
     _print_rich(TrialsScreen.of(history, top=top))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="The study's name.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", metavar="FILE", help="The file to write. [NAME.html]")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Write a study's page: one HTML file, figures and all."""
+    from luthier.report.page import write_page
+
+    path = write_page(_history(name, store), name, Path(f"{name}.html") if out is None else out)
+    print(f"Page written to {path}", file=sys.stderr)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from luthier.core.metric import Metric
 from luthier.core.parameter import Parameter
 from luthier.core.trial import Fidelity
 from luthier.data.arrays import as_dataset
+from luthier.data.read import is_table
 from luthier.interfaces.live import LiveView
 from luthier.study.ask_tell import UNBOUNDED, AskTell
 from luthier.study.build import dotted, make_problem, pairs, resolve_metric, runner_maker, searcher_maker, stage_of
@@ -88,7 +89,7 @@ def tune(
 
     Raises UsageError for what can't be done as asked, StageError where the baseline can't be measured.
     """
-    if isinstance(what, str | PathLike):
+    if isinstance(what, str | PathLike) and (data is None or is_table(Path(what))):
         mine = {"data": data, "levers": levers, "baseline": baseline, "fidelity": fidelity}
         stated = [option for option, value in mine.items() if value is not None]
         if stated:
@@ -156,7 +157,6 @@ def _tune_table(
     progress: bool,
 ) -> Study:
     """Write a task file for the table at `path`, and run it; `changes` are keys of the task."""
-    from luthier.data.read import is_table
     from luthier.study.build import study_from_file
     from luthier.study.draft_text import summary_lines
     from luthier.study.first_task import told, write_task

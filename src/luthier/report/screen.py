@@ -9,33 +9,31 @@ encoding isn't UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.cost import Cost
 from luthier.core.history import History
-from luthier.core.metric import Direction
-from luthier.core.verdict import Gain
 from luthier.report.advice import Advice, advise, decimals_of
-from luthier.report.bill import Bill, Charge, Evidence, LeverBill, Outcome, bill_of
-from luthier.report.cells import LEFT, RIGHT, WIDEST, arrow, bare_table, fits, indented, line, safe
+from luthier.report.bill import Bill, Charge, Evidence, LeverBill, bill_of
+from luthier.report.cells import LEFT, WIDEST, arrow, bare_table, fits, indented, line, safe
 from luthier.report.changes import describe
-from luthier.report.credit import JOINT
-from luthier.report.words import clean, count, decimals_for, dollars, duration, interval, number, probability, signed
+from luthier.report.columns import (
+    WORDS,
+    Column,
+    best_first,
+    columns_of,
+    footnotes,
+    interval_cell,
+    promise,
+    rate_decimals,
+    signed_cell,
+)
+from luthier.report.words import clean, count, dollars, duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
-
-_WORDS = {
-    Outcome.HELPED: ("keep", "bold green"),
-    Outcome.UNPROVEN: ("unproven", "yellow"),
-    Outcome.HURT: ("put back", "bold red"),
-    Outcome.UNTESTED: ("untested", "dim"),
-    Outcome.UNCHANGED: ("unchanged", "dim"),
-}
-_UNKNOWN = "-"
 
 
 @dataclass(frozen=True)
@@ -74,16 +72,16 @@ class FinalScreen:
         has_room = len(title) + 2 <= options.max_width
         head = Text(title)  # nothing in a study's name is markup
         style = "bold green" if self.bill.is_significant else "bold yellow"
-        promise = _promise(self.bill)
+        promised = promise(self.bill)
         return [
             Rule(head, align="left", style="dim") if has_room else line(title, "", options),
             line(self.advice.title, style, options),
             indented(line(self.advice.verdict, "", options)),
-            *([indented(line(promise, "", options))] if promise else []),
+            *([indented(line(promised, "", options))] if promised else []),
         ]
 
     def _bill(self, console: Console, options: ConsoleOptions) -> list[Any]:
-        columns = _columns(self.bill)
+        columns = columns_of(self.bill)
         wanted = (columns, [one for one in columns if not one.optional])
         for kept, gap in ((wanted[0], 2), (wanted[1], 2), (wanted[1], 1)):
             table = _table(self.bill, kept, gap, options)
@@ -100,10 +98,10 @@ class FinalScreen:
         ]
 
     def _notes(self, options: ConsoleOptions) -> list[Any]:
-        return [line(text, "dim", options) for text in _footnotes(self.bill)]
+        return [line(text, "dim", options) for text in footnotes(self.bill)]
 
     def _changes(self, options: ConsoleOptions) -> list[Any]:
-        changed = [lever for lever in _best_first(self.bill) if lever.changes]
+        changed = [lever for lever in best_first(self.bill) if lever.changes]
         if not changed:
             return []
         winner = "" if self.bill.winner is None else f" (trial {self.bill.winner})"
@@ -124,82 +122,11 @@ class FinalScreen:
         return ["", line("Mind", "bold", options), *notes]
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column: what it says of a lever, of another charge, and of the sum. `optional` ones go where room is short."""
-
-    header: str
-    side: str
-    lever: Callable[[LeverBill], tuple[str, str]]
-    charge: Callable[[Charge], str]
-    optional: bool = False
-
-
-def _columns(bill: Bill) -> list[_Column]:
-    decimals = decimals_of(bill)
-    total = bill.total
-    columns = [
-        _Column("Lever", LEFT, lambda one: (one.name, "bold"), lambda one: one.name.capitalize()),
-        _paid("Time", lambda one: duration(one.seconds)),
-        _paid("Trials", lambda one: f"{one.trials:,}" if one.trials else ""),
-        *(_paid(header, write) for header, amount, write in _OTHER_COSTS if amount(total.cost)),
-    ]
-    if not bill.is_tested:
-        return [*columns, _promised(bill, decimals)]
-    rate = _rate_decimals(bill)
-    tested = any(lever.tested for lever in bill.levers)
-    return [
-        *columns,
-        _Column(
-            "Gain",
-            RIGHT,
-            lambda one: (_signed(one.gain, decimals), _style(one)),
-            lambda one: _signed(bill.gain, decimals) if one is total else "",
-        ),
-        _Column(
-            "95% interval",
-            RIGHT,
-            lambda one: (_interval(one, decimals), ""),
-            lambda one: _overall_interval(bill, decimals) if one is total else "",
-        ),
-        *([_Column("p (Holm)", RIGHT, _p_value, lambda one: "", optional=True)] if tested else []),
-        _Column(
-            "Per min",
-            RIGHT,
-            lambda one: (_signed(one.gain_per_minute, rate), ""),
-            lambda one: _signed(bill.gain_per_minute, rate) if one is total else "",
-        ),
-        _Column(
-            "Verdict", LEFT, lambda one: _WORDS[one.outcome], lambda one: _overall_word(bill) if one is total else ""
-        ),
-    ]
-
-
-_OTHER_COSTS: tuple[tuple[str, Callable[[Cost], float], Callable[[Charge], str]], ...] = (
-    ("Calls", lambda cost: cost.calls, lambda one: f"{one.cost.calls:,}" if one.cost.calls else ""),
-    ("Tokens", lambda cost: cost.tokens, lambda one: f"{one.cost.tokens:,}" if one.cost.tokens else ""),
-    ("Cost", lambda cost: cost.usd_micros, lambda one: dollars(one.cost.usd_micros) if one.cost.usd_micros else ""),
-)
-
-
-def _paid(header: str, write: Callable[[Charge], str]) -> _Column:
-    return _Column(header, RIGHT, lambda one: (write(one.charge) or "0", ""), write)
-
-
-def _promised(bill: Bill, decimals: int) -> _Column:
-    def of_charge(one: Charge) -> str:
-        if one is bill.total:
-            return _signed(bill.gain, decimals)
-        return _signed(bill.promised_jointly, decimals) if one.name == JOINT else ""
-
-    return _Column("Gain seen", RIGHT, lambda one: (_signed(one.promised or 0.0, decimals), ""), of_charge)
-
-
-def _table(bill: Bill, columns: list[_Column], gap: int, options: ConsoleOptions) -> Table:
+def _table(bill: Bill, columns: list[Column], gap: int, options: ConsoleOptions) -> Table:
     from rich.text import Text
 
     table = bare_table([(column.header, column.side) for column in columns], gap)
-    for lever in _best_first(bill):
+    for lever in best_first(bill):
         cells = [column.lever(lever) for column in columns]
         table.add_row(*(Text(safe(text, options.ascii_only), style=style) for text, style in cells))
     for charge in bill.others:
@@ -210,9 +137,9 @@ def _table(bill: Bill, columns: list[_Column], gap: int, options: ConsoleOptions
 
 def _blocks(bill: Bill, options: ConsoleOptions) -> Iterator[Any]:
     """The same as the table, for narrow terminals."""
-    columns = [column for column in _columns(bill) if not column.optional]
-    for lever in _best_first(bill):
-        word, style = _WORDS[lever.outcome]
+    columns = [column for column in columns_of(bill) if not column.optional]
+    for lever in best_first(bill):
+        word, style = WORDS[lever.outcome]
         suffix = f": {word}" if bill.is_tested else ""
         yield line(lever.name + suffix, style if suffix else "bold", options)
         yield indented(line(_sentence(bill, lever), "", options))
@@ -226,10 +153,12 @@ def _sentence(bill: Bill, lever: LeverBill) -> str:
     decimals = decimals_of(bill)
     paid = _paid_in_words(lever.charge)
     if not bill.is_tested:
-        return f"{_signed(lever.promised or 0.0, decimals)} seen; {paid}"
-    bounds = f" (95% {text})" if (text := _interval(lever, decimals)) else ""
-    rate = "" if not lever.gain_per_minute else f", {_signed(lever.gain_per_minute, _rate_decimals(bill))} per minute"
-    return f"gain {_signed(lever.gain, decimals)}{bounds}; {paid}{rate}"
+        return f"{signed_cell(lever.promised or 0.0, decimals)} seen; {paid}"
+    bounds = f" (95% {text})" if (text := interval_cell(lever, decimals)) else ""
+    rate = (
+        "" if not lever.gain_per_minute else f", {signed_cell(lever.gain_per_minute, rate_decimals(bill))} per minute"
+    )
+    return f"gain {signed_cell(lever.gain, decimals)}{bounds}; {paid}{rate}"
 
 
 def _paid_in_words(charge: Charge) -> str:
@@ -239,78 +168,3 @@ def _paid_in_words(charge: Charge) -> str:
     parts += [count(cost.tokens, "token")] if cost.tokens else []
     parts += [dollars(cost.usd_micros)] if cost.usd_micros else []
     return ", ".join(parts)
-
-
-def _footnotes(bill: Bill) -> Iterator[str]:
-    metric = bill.metric.name
-    if any(lever.tested for lever in bill.levers):
-        yield (
-            f"Gain: how much worse {metric} gets on held-out rows when that lever alone is put back. "
-            f"Levers overlap, so the gains need not add up.{_above_zero(bill)}"
-        )
-    if not bill.is_tested:
-        yield f"Gain seen: what each lever added to {metric} while searching; not proven, and likely too large."
-    if bill.metric.direction is Direction.MINIMIZE:
-        yield f"Less {metric} is better; a gain of +1 means {metric} is lower by 1."
-    if bill.total.cost.seconds > 1.1 * bill.total.seconds > 0:
-        yield (
-            f"Time adds up to the {duration(bill.total.seconds)} that you waited; workers side by side "
-            f"did {duration(bill.total.cost.seconds)} of work."
-        )
-
-
-def _above_zero(bill: Bill) -> str:
-    """Why a lever may be unproven although its interval says otherwise; empty where none is."""
-    if not any(one.tested and one.tested.low > 0 for one in bill.with_outcome(Outcome.UNPROVEN)):
-        return ""
-    return " Unproven with an interval above 0: several levers were compared at once, which the verdict allows for."
-
-
-def _promise(bill: Bill) -> str:
-    """What validation said of the gain that held-out rows then measured; empty where there is nothing to compare."""
-    if bill.evidence is not Evidence.HELD_OUT or bill.promised is None or bill.is_baseline_kept:
-        return ""
-    return f"While searching, validation rows had promised {_signed(bill.promised, decimals_of(bill))}."
-
-
-def _best_first(bill: Bill) -> list[LeverBill]:
-    """Levers that helped, then the others, those left as they were last; the larger gain first."""
-    ranks = list(_WORDS)
-    return sorted(bill.levers, key=lambda one: (ranks.index(one.outcome), -(one.gain or one.promised or 0.0)))
-
-
-def _rate_decimals(bill: Bill) -> int:
-    rates = (lever.gain_per_minute for lever in bill.levers)
-    return decimals_for(max([abs(rate) for rate in rates if rate] or [0.0]))
-
-
-def _style(lever: LeverBill) -> str:
-    return "bold" if lever.outcome in (Outcome.HELPED, Outcome.HURT) else ""
-
-
-def _signed(value: float | None, decimals: int) -> str:
-    if value is None:
-        return _UNKNOWN
-    return number(0.0, 0) if value == 0 else signed(value, decimals)
-
-
-def _interval(lever: LeverBill, decimals: int) -> str:
-    return _bounds(lever.tested, decimals)
-
-
-def _overall_interval(bill: Bill, decimals: int) -> str:
-    return _bounds(bill.verdict.overall if bill.verdict else None, decimals)
-
-
-def _bounds(gain: Gain | None, decimals: int) -> str:
-    return interval(gain.low, gain.high, decimals) if gain and gain.low < gain.high else ""
-
-
-def _overall_word(bill: Bill) -> str:
-    if bill.is_baseline_kept:
-        return ""
-    return "proven" if bill.is_significant else "unproven"
-
-
-def _p_value(lever: LeverBill) -> tuple[str, str]:
-    return (probability(lever.tested.p_adjusted) if lever.tested else "", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from luthier.core.contracts import Artifacts, Context, Prediction, Runner
@@ -67,6 +69,21 @@ class Study:
 
     def __repr__(self) -> str:
         return f"<Study '{self.name}'; its show() prints what was found, and what each lever cost and gained>"
+
+    def _repr_html_(self) -> str:
+        """The verdict and the bill, where a notebook shows a study."""
+        from luthier.report.page import summary_html
+
+        return summary_html(self.history, self.name) if self.exists else f"<p>{escape(repr(self))}</p>"
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page of the study, one HTML file that needs nothing else, to `path`; the path.
+
+        Raises UsageError where it can't be written.
+        """
+        from luthier.report.page import write_page
+
+        return write_page(self.history, self.name, Path(path))
 
     def show(self) -> None:
         """Print the final screen: the verdict, the bill, what was changed and what to do next."""
