@@ -57,7 +57,7 @@ def test_the_baseline_is_what_was_stated(folder):
         ({"levers": {"settings": {"y": lt.Float(0, 1)}}}, "no parameter for the setting 'y'; its parameters are: "),
         ({"what": 3}, "only a stage, a function, or"),
         ({"name": ""}, "a study's name takes 1 to 200"),
-        ({"metric": None}, "a metric is a name such as 'accuracy'.*got None"),
+        ({"metric": None}, "metric= is missing: name what to get better at"),
         ({"budget": 60}, "a budget is a text such as '60s'.*got 60"),
         ({"folds": 0}, "folds must be at least 1.*got 0"),
         ({"workers": -1}, "workers must be at least 0.*got -1"),
