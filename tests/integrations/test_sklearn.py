@@ -326,7 +326,7 @@ def test_the_model_comes_near_a_whole_grid_by_a_tenth_of_it():
     whole = GridSearchCV(SVC(), space, cv=2).fit(X, y)
     assert len({(params["C"], params["gamma"]) for params in search.cv_results_["params"]}) == 17
     better = np.mean(whole.cv_results_["mean_test_score"] > search.best_score_)
-    assert better < 0.03  # the best of 17 drawn at random leaves a share of 1 in 18 above it
+    assert better < 0.05  # the best of 17 drawn at random leaves a share of 1 in 18 above it
 
 
 def test_it_is_told_what_was_measured(iris, spies):
