@@ -322,11 +322,13 @@ def test_the_model_comes_near_a_whole_grid_by_a_tenth_of_it():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = StandardScaler().fit_transform(X), y
     space = {"C": np.logspace(-3, 3, 13), "gamma": np.logspace(-5, 1, 13)}
-    search = SearchCV(SVC(), space, budget="17 trials", cv=2, random_state=0).fit(X, y)
     whole = GridSearchCV(SVC(), space, cv=2).fit(X, y)
-    assert len({(params["C"], params["gamma"]) for params in search.cv_results_["params"]}) == 17
-    better = np.mean(whole.cv_results_["mean_test_score"] > search.best_score_)
-    assert better < 0.05  # the best of 17 drawn at random leaves a share of 1 in 18 above it
+    better = []
+    for seed in range(4):
+        search = SearchCV(SVC(), space, budget="17 trials", cv=2, random_state=seed).fit(X, y)
+        assert len({(params["C"], params["gamma"]) for params in search.cv_results_["params"]}) == 17
+        better.append(np.mean(whole.cv_results_["mean_test_score"] > search.best_score_))
+    assert np.mean(better) < 0.03  # the best of 17 drawn at random leaves a share of 1 in 18 above it
 
 
 def test_it_is_told_what_was_measured(iris, spies):
