@@ -12,6 +12,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.testing import pytest_samplers as kit
+from tests.integrations.spy import planted
 
 from luthier.core.errors import UnknownName
 from luthier.core.trial import Resume, Status
@@ -46,31 +47,9 @@ class TestOthers(_Kit):
         return lambda: LuthierSampler(seed=0, searcher=request.param)
 
 
-class Spy(Random):
-    """Random search that keeps what it was told and asked."""
-
-    made: list[Spy]
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.heard = []
-        self.asked = []
-        Spy.made.append(self)
-
-    def tell(self, trial):
-        self.heard.append(trial)
-        super().tell(trial)
-
-    def ask(self, count, within):
-        self.asked.append(within)
-        return super().ask(count, within)
-
-
 @pytest.fixture
 def spies(monkeypatch):
-    Spy.made = []
-    monkeypatch.setattr(integration, "get_searcher", lambda name: Spy)
-    return Spy.made
+    return planted(monkeypatch, integration)
 
 
 def plane(trial):
@@ -166,7 +145,7 @@ def test_parameters_that_the_user_fixed_are_kept(spies):
         study.optimize(plane, n_trials=1)
     assert [trial.params["y"] for trial in study.trials[2:]] == [33, 3, 99]
     assert study.trials[3].params["x"] == 0.5
-    assert [dict(within.fixed) for within in spies[0].asked[-2:]] == [{"y": 33}, {}]
+    assert [dict(within.fixed) for _, within in spies[0].asked[-2:]] == [{"y": 33}, {}]
 
 
 def test_several_objectives_are_weighted_anew_for_each_trial(spies):

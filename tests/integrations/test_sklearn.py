@@ -45,6 +45,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
+from tests.integrations.spy import planted
 
 import luthier as lt
 from luthier.core.errors import LuthierError, SpaceError, UnknownName, UsageError
@@ -53,7 +54,6 @@ from luthier.integrations import sklearn as integration
 from luthier.integrations.sklearn import SearchCV
 from luthier.integrations.sklearn_search import Pace, batch_size
 from luthier.integrations.sklearn_space import read_space
-from luthier.search.random import Random
 
 
 @pytest.fixture(scope="module")
@@ -291,30 +291,9 @@ def test_finite_settings_of_luthier_are_run_whole(iris):
 # -------------------------------------------------------------------------------------------- searching
 
 
-class Spy(Random):
-    """Random search that keeps what it was told and asked."""
-
-    made: list[Spy]
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.heard, self.counts = [], []
-        Spy.made.append(self)
-
-    def tell(self, trial):
-        self.heard.append(trial)
-        super().tell(trial)
-
-    def ask(self, count, within):
-        self.counts.append(count)
-        return super().ask(count, within)
-
-
 @pytest.fixture
 def spies(monkeypatch):
-    Spy.made = []
-    monkeypatch.setattr(integration, "get_searcher", lambda name: Spy)
-    return Spy.made
+    return planted(monkeypatch, integration)
 
 
 @pytest.mark.prove
@@ -400,7 +379,7 @@ def test_equal_random_states_give_equal_searches(iris):
 def test_processes_get_batches(iris, spies):
     with parallel_config(backend="threading"):
         search = SearchCV(SVC(), {"C": loguniform(0.1, 10)}, cv=2, n_jobs=4, budget="7 trials").fit(*iris)
-    assert spies[0].counts == [2, 2, 2, 1]
+    assert [count for count, _ in spies[0].asked] == [2, 2, 2, 1]
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 

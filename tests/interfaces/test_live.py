@@ -59,6 +59,17 @@ def test_plain_lines_tell_phases_bests_and_progress() -> None:
     assert "\x1b" not in text
 
 
+def test_a_best_that_comes_back_is_not_called_new() -> None:
+    tale = histories.Tale().start(0.75)
+    first = tale.trial(0.77, levers=["settings"], settings__C=2.0)
+    tale.best(first, 0.77)
+    lucky = tale.trial(0.79, levers=["settings"], settings__C=3.0)
+    tale.best(lucky, 0.775).best(first, 0.768)
+    text = plain(tale.events)
+    assert text.count("new best") == 2
+    assert "best again: accuracy 0.7680 (+0.0180 over the baseline), trial 1\n" in text
+
+
 def test_progress_comes_every_ten_seconds_at_most() -> None:
     lines = plain(histories.long(200).events).splitlines()
     stamps = [

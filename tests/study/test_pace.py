@@ -9,7 +9,7 @@ from luthier.core.events import GrantEnded, StudyCreated, TrialMeasured, TrialSt
 from luthier.core.history import History
 from luthier.core.trial import Measurement, Purpose, Status
 from luthier.run.inline import InlineRunner
-from luthier.study.pace import SAFETY, Pace
+from luthier.study.pace import FINAL_SAFETY, SAFETY, Pace
 from tests.study.faulty import Faulty, accuracy, home_in, study_in
 
 BUDGET = lt.Budget(seconds=100)
@@ -33,6 +33,6 @@ def test_starting_new_workers_is_kept_once_for_confirming_and_once_for_fitting(t
     pace = Pace(study.problem, workers=2)
     search, confirm = _until(pace, starting=0.0)
     slow_search, slow_confirm = _until(pace, starting=3.0)
-    assert confirm - slow_confirm == pytest.approx(SAFETY * 3.0)
-    assert search - slow_search == pytest.approx(2 * SAFETY * 3.0)
+    assert confirm - slow_confirm == pytest.approx(FINAL_SAFETY * 3.0)
+    assert search - slow_search == pytest.approx((SAFETY + FINAL_SAFETY) * 3.0)
     assert slow_search < slow_confirm < BUDGET.seconds

@@ -289,6 +289,7 @@ class _Told:
 
     phase: str = ""
     best: int | None = None
+    bests: set[int] = field(default_factory=set[int])
     at: float = 0.0
 
     def worth_telling(self, event: Event, history: History, standing: Standing) -> list[str]:
@@ -303,8 +304,10 @@ class _Told:
         ):
             texts.append(f"baseline: {standing.metric.name} {_score(standing.baseline, standing)}")
         if isinstance(event, IncumbentChosen) and standing.gain and event.trial != self.best:
+            again = event.trial in self.bests
+            texts.append(_best_again(event, standing) if again else _new_best(event, history, standing))
             self.best = event.trial
-            texts.append(_new_best(event, history, standing))
+            self.bests.add(event.trial)
         if isinstance(event, SessionClosed) and history.concluded is None:
             texts.append(f"closed: {clean(event.reason)}")
         if not texts and event.elapsed - self.at >= PROGRESS_SECONDS:
@@ -318,11 +321,17 @@ class _Told:
 def _new_best(event: IncumbentChosen, history: History, standing: Standing) -> str:
     trial, baseline = history.trials[event.trial], history.baseline
     changed = "" if baseline is None else describe_by_lever(changes_between(baseline.config, trial.config))
+    return f"new best: {_worth(event, standing)}, trial {trial.id}: {changed or 'the baseline'}"
+
+
+def _best_again(event: IncumbentChosen, standing: Standing) -> str:
+    """It was the best before another one seemed better for a while; what was changed was told then."""
+    return f"best again: {_worth(event, standing)}, trial {event.trial}"
+
+
+def _worth(event: IncumbentChosen, standing: Standing) -> str:
     gain = signed(standing.gain or 0.0, _decimals(standing))
-    return (
-        f"new best: {standing.metric.name} {_score(event.mean, standing)} ({gain} over the baseline), "
-        f"trial {trial.id}: {changed or 'the baseline'}"
-    )
+    return f"{standing.metric.name} {_score(event.mean, standing)} ({gain} over the baseline)"
 
 
 def _progress(standing: Standing) -> str:

@@ -25,7 +25,9 @@ FINAL = "final fits and test"
 MOST_TIME_RESERVED = 0.5
 """Of the time ceiling, the most that is kept for confirmation and test, however slow the best trials are."""
 SAFETY = 1.4
-"""How much longer than estimated the end may take before the time ceiling cuts it off."""
+"""How much longer than estimated the confirmations may take before the time ceiling cuts them off."""
+FINAL_SAFETY = 2.0
+"""The same for the final fits: without them there is no verdict, and the machine may be busier by then."""
 FIXED_SECONDS = 2.0
 """Predicting and testing, beyond the fits themselves."""
 OVERTIME_SECONDS = 1.0
@@ -133,15 +135,19 @@ class Pace:
         return per_unit * folds / max(1, folds - 1)
 
     def _final_seconds(self, history: History) -> float:
-        """For the whole final set: baseline, winner, and the winner with each lever put back."""
+        """For the whole final set: baseline, winner, and the winner with each lever put back.
+
+        And for new workers, since those whose grants the end of a phase cuts off are ended with them.
+        """
         if self.problem.rows is None:
             return 0.0
         rounds = math.ceil((len(self.problem.levers) + 2) / self.workers)
         slowest = max((self.final_fit_seconds(trial) for trial in self._leading(history)), default=0.0)
-        return self._starting_seconds(history) + rounds * (SAFETY * slowest + STORING_SECONDS) + FIXED_SECONDS
+        fits = rounds * (FINAL_SAFETY * slowest + STORING_SECONDS)
+        return FINAL_SAFETY * history.starting_seconds + fits + FIXED_SECONDS
 
     def _confirm_seconds(self, history: History) -> float:
-        """For measuring the best few and the baseline again at the highest fidelity."""
+        """For new workers, and for measuring the best few and the baseline again at the highest fidelity."""
         if self.problem.rows is None or self.problem.confirm == 0:
             return 0.0
         rounds = math.ceil((self.problem.confirm + 1) / self.workers)
@@ -149,11 +155,7 @@ class Pace:
         slowest = max(
             (trial.cost.seconds * maximum / max(1, trial.fidelity) for trial in self._leading(history)), default=0.0
         )
-        return self._starting_seconds(history) + SAFETY * rounds * slowest
-
-    def _starting_seconds(self, history: History) -> float:
-        """For new workers, since those whose grants the end of a phase cuts off are ended with them."""
-        return SAFETY * history.starting_seconds
+        return SAFETY * (history.starting_seconds + rounds * slowest)
 
     def _leading(self, history: History) -> list[Trial]:
         """The baseline and the trials that the study has held for its best of late."""
