@@ -33,6 +33,7 @@ def main() -> None:
     """Run for the minutes given, then print the table of all runs kept."""
     arguments = _parser().parse_args()
     levels = dict(_level(text) for text in arguments.vary)
+    put({name: values[0] for name, values in levels.items()})  # says at once what isn't there
     problems = choose(all_problems(arguments.data), arguments.problems)
     draw = random.Random(time.time_ns())
     end = time.monotonic() + 60 * arguments.minutes
@@ -42,8 +43,11 @@ def main() -> None:
             outcome = _run(draw.choice(problems), draw.randrange(SEEDS), values)
             file.write(outcome.to_line() + "\n")
             file.flush()
-    outcomes = [Outcome.from_line(line) for line in arguments.runs.read_text().splitlines()]
-    _print([one for one in outcomes if one.values.keys() == levels.keys()], levels)
+    kept = [Outcome.from_line(line) for line in arguments.runs.read_text().splitlines()]
+    outcomes = [one for one in kept if one.values.keys() == levels.keys()]
+    if not outcomes:
+        raise SystemExit(f"{arguments.runs} must hold a run of these settings, and holds none; raise --minutes")
+    _print(outcomes, levels)
 
 
 def _run(problem: Problem, seed: int, values: Mapping[str, Any]) -> Outcome:

@@ -87,3 +87,27 @@ def test_many_workers_save_time(searching):
 
     assert speed_up(0, 100, 1) == pytest.approx(1)
     assert 10 < speed_up(0, 100, 16) < 16
+
+
+def test_effects_of_settings_are_told_apart_from_those_of_problems(searching):
+    """Regret is 1 or 10 by the problem; `a` = 1 makes it a tenth, `b` changes nothing."""
+    from searching.effects import Outcome, effects
+
+    rng = np.random.default_rng(0)
+    levels = {"model:a": [0, 1], "model:b": [0, 1]}
+    outcomes = [
+        Outcome(problem, values, (scale * 0.1 ** values["model:a"] * math.exp(rng.normal(0.0, 0.1)),) * 3)
+        for problem, scale in (("easy", 1.0), ("hard", 10.0))
+        for values in ({"model:a": i % 2, "model:b": i // 2 % 2} for i in range(40))
+    ]
+    first, second = effects([Outcome.from_line(one.to_line()) for one in outcomes], levels)
+    np.testing.assert_allclose(first.logs, -1.0, atol=0.1)
+    np.testing.assert_allclose(second.logs, 0.0, atol=0.1)
+    assert np.all(np.abs(second.logs) < 3 * second.log_errors)
+
+
+def test_a_constant_that_is_not_there_is_named(searching):
+    from searching.effects import put
+
+    with pytest.raises(SystemExit, match=r"luthier.search.model must have a constant NOPE"):
+        put({"model:NOPE": 1})

@@ -141,6 +141,19 @@ class History:
         """The trials that a searcher knows of: the baseline and its own, not the confirmations."""
         return [trial for trial in self.trials if trial.purpose is not Purpose.CONFIRMATION]
 
+    @property
+    def comparable(self) -> list[Trial]:
+        """The trials, in order of id, whose values may be set against each other; the best is one of them.
+
+        None that failed, whatever it showed before. Where a model itself changes with fidelity (epochs), only those
+        that came as far as the farthest: what half a training shows isn't what all of it would.
+        """
+        measured = [one for one in self.searched if one.value is not None and one.status is not Status.FAILED]
+        if self.created.fidelity.cumulative:
+            return measured
+        farthest = max((trial.fidelity for trial in measured), default=0)
+        return [trial for trial in measured if trial.fidelity == farthest]
+
     def with_status(self, *statuses: Status) -> list[Trial]:
         """The trials that stand at one of `statuses`."""
         return [trial for trial in self.trials if trial.status in statuses]

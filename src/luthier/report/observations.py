@@ -13,7 +13,6 @@ from luthier.core.history import History
 from luthier.core.parameter import parameter_from_json
 from luthier.core.space import Space
 from luthier.core.trial import Trial
-from luthier.report.progress import comparable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +52,7 @@ def observations_of(history: History) -> Observations:
     import numpy as np
 
     space = space_of(history)
-    trials = tuple(comparable(history))
+    trials = tuple(history.comparable)
     middle = space.to_unit({name: space.parameters[name].default for name in space.free})
     X = np.array([_row(space, trial) for trial in trials]).reshape(len(trials), space.width)
     y = np.array([trial.value for trial in trials], dtype=float)

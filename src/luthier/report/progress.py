@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from luthier.core.history import History
-from luthier.core.trial import Status, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +37,9 @@ class Progress:
         return seen[-1] if seen else None
 
 
-def comparable(history: History) -> list[Trial]:
-    """The trials whose values can be compared: none that failed, and where models go on changing, the farthest only."""
-    measured = [trial for trial in history.searched if trial.value is not None and trial.status is not Status.FAILED]
-    if history.created.fidelity.cumulative:
-        return measured
-    farthest = max((trial.fidelity for trial in measured), default=0)
-    return [trial for trial in measured if trial.fidelity == farthest]
-
-
 def progress_of(history: History) -> Progress:
     """The progress of the search; trials that gave no comparable value are paid for, but are no steps."""
-    kept = {trial.id for trial in comparable(history)}
+    kept = {trial.id for trial in history.comparable}
     in_seconds = history.budget.seconds is not None and any(trial.cost.seconds for trial in history.searched)
     spent, best = 0.0, history.metric.worst
     steps: list[Step] = []

@@ -19,17 +19,15 @@ class Standing:
 
 
 def standings(history: History, *, confirmed: bool = True) -> list[Standing]:
-    """All measured trials that could be chosen, best first.
+    """All trials that could be chosen, the comparable ones, best first.
 
-    One that failed can't be, whatever it showed before. Where a model itself changes with fidelity (epochs), only
-    trials that came as far as the farthest are compared: what half a training shows isn't what all of it would.
     A trial measured on fewer folds than the baseline is set against the baseline on those same folds, so that
     an easy first fold makes nobody an incumbent. Confirmations count unless `confirmed` is False: the values of
     a config are averaged by their precision. Shrinking moves the gains over the baseline, not the baseline
     itself. Equal means are told apart by the observed value, then by age.
     """
     sign = history.metric.sign
-    trials = _comparable(history)
+    trials = history.comparable
     if not trials:
         return []
     confirmations = _confirmations(history) if confirmed else {}
@@ -51,15 +49,6 @@ def standings(history: History, *, confirmed: bool = True) -> list[Standing]:
         range(len(rows)), key=lambda index: (-sign * rows[index].mean, -sign * values[index], rows[index].trial.id)
     )
     return [rows[index] for index in order]
-
-
-def _comparable(history: History) -> list[Trial]:
-    """The trials that could be chosen, in order of id."""
-    measured = [t for t in history.searched if t.value is not None and t.status is not Status.FAILED]
-    if history.created.fidelity.cumulative:
-        return measured
-    farthest = max((trial.fidelity for trial in measured), default=0)
-    return [trial for trial in measured if trial.fidelity == farthest]
 
 
 def challenges(history: History, trial: Trial) -> bool:
